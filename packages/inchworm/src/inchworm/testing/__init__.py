@@ -1,0 +1,1 @@
+"""What a user of inchworm tests migrations with."""
