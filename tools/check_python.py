@@ -3,7 +3,9 @@
 import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036 - this file exists to be run by an older one
-    sys.exit("hopscope needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11 demo" % sys.version_info[:2])
+    sys.exit(
+        "hopscope needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11 demo" % sys.version_info[:2]
+    )
 try:
     import ensurepip  # noqa: F401
     import venv  # noqa: F401

@@ -1,0 +1,1 @@
+"""Configuration: one table of settings, read once by the composition root."""
