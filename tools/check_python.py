@@ -2,7 +2,8 @@
 
 import sys
 
-if sys.version_info < (3, 11):  # noqa: UP036 - this file exists to be run by an older one
+# ruff: noqa: UP031, UP036 - this file exists to be run by an older Python
+if sys.version_info < (3, 11):
     sys.exit(
         "hopscope needs Python 3.11 or newer; this is %d.%d. Try: make PYTHON=python3.11 demo" % sys.version_info[:2]
     )

@@ -80,7 +80,7 @@ def sql(file: str) -> dict[str, str]:
 def parse_statements(text: str) -> dict[str, str]:
     """Split `-- name: NAME` blocks; comments stay with their statement. Raises ValueError on a second use of a name."""
     statements: dict[str, str] = {}
-    for name, body in re.findall(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", text, re.M | re.S):
+    for name, body in re.findall(r"^-- name: (\w+)\n(.*?)(?=^-- name: |\Z)", text, re.MULTILINE | re.DOTALL):
         if name in statements:
             raise ValueError(f"statement {name!r} is defined twice")
         statements[name] = body.strip()

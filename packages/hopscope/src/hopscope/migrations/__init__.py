@@ -1,0 +1,1 @@
+"""Our own online migrations, one per file, run by inchworm in the writer process."""
