@@ -36,22 +36,27 @@ create table observers (
     id               integer primary key,
     ident            text    not null unique, -- its public key as 64 upper-case hex digits, or the word a bridge without a key uses
     name             text,                    -- display name it gave itself (untrusted text); null: never said
+    name_at          integer,                 -- receive time of the record the name comes from; null: as name
     iata             text,                    -- upper-case region code; null: its feed has none
+    iata_at          integer,                 -- receive time of the record the region comes from; null: as iata
     first_seen       integer not null,
     last_seen        integer not null,        -- newest record of any kind
     last_packet_at   integer,                 -- null: never sent a packet
     observation_count integer not null default 0, -- receptions stored
     status           text,                    -- online | offline, as last said; null: never said
-    model            text,                    -- null: never said (as all below)
+    status_at        integer,                 -- receive time of the record that said so; null: as status
+    model            text,                    -- null: the newest description has none (as the three below)
     firmware         text,
     client_version   text,
     radio            text,                    -- "MHz,kHz,SF,CR"
-    battery_mv       integer,
+    info_at          integer,                 -- receive time of the newest description (the four above); null: none
+    battery_mv       integer,                 -- null: the newest measurement has none (as the two below)
     uptime_s         integer,
     noise_floor      real,                    -- dBm
-    status_at        integer,                 -- receive time of the status the values above come from; null: none
-    clock_skew_ms    integer,                 -- publisher's clock minus ours in its last timestamped record; null: no usable clock
-    clock_naive_at   integer                  -- last record whose timestamp had no zone; null: never
+    stats_at         integer,                 -- receive time of the newest measurement (the three above); null: none
+    clock_skew_ms    integer,                 -- publisher's clock minus ours in its newest timestamped record; null: none
+    clock_at         integer,                 -- receive time of that record; null: none
+    clock_naive_at   integer                  -- newest record whose timestamp had no zone; null: never
 ) strict;
 
 -- Samples of what observers report about themselves, at most one per observer and five minutes.
@@ -80,6 +85,7 @@ create table nodes (
     last_seen     integer not null,            -- receive time of its newest valid advert, repeats included
     advert_at     integer,                     -- the newest accepted advert's own clock, ms; null: imported without an advert
     advert_hash   blob,                        -- packet hash of that advert (breaks ties of advert_at); null: as advert_at
+    advert_heard_at integer,                   -- newest reception of that advert: tells a clock that runs ahead; null: as advert_at
     advert_count  integer not null default 0,  -- distinct adverts (transmissions)
     verified      integer not null default 1,  -- 0: imported, no advert with a valid signature seen yet
     hash_sizes    integer not null default 0,  -- bit n set: adverts seen with path hashes of n bytes (n = 1..3)
@@ -146,9 +152,9 @@ create table observations (
     score           integer,           -- firmware score x1000; null: not reported
     direction       integer not null default 0 -- 0 heard (rx), 1 sent by the observer itself (tx)
 ) strict;
--- serves the receptions of a transmission, and recognising a reception that came twice
-create index observations_by_transmission on observations (transmission_id, observer_id, heard_at);
--- serves an observer's page and receptions of the last hour
+-- serves the receptions of a transmission, and recognising a reception that came twice (by its publisher's timestamp)
+create index observations_by_transmission on observations (transmission_id, observer_id, published_at, heard_at);
+-- serves an observer's page, receptions of the last hour, and recognising a reception without a publisher's timestamp
 create index observations_by_observer on observations (observer_id, heard_at);
 
 -- Records that could not be used, newest kept (bounded per reason), with what was received.
@@ -198,4 +204,20 @@ create table hops (
     observations integer not null default 0,
     last_seen    integer not null, -- newest reception with it
     primary key (hash_size, hop)
+) strict, without rowid;
+
+-- How long the writer waited for its turns and held the database, one row per kind of work. Written by the writer at
+-- most every two seconds; percentiles over its newest 1,000 turns, in ms.
+create table writer_stats (
+    component text    primary key, -- ingest | status | ...
+    at        integer not null,    -- when this row was written
+    turns     integer not null,    -- since the writer started
+    rows      integer not null,    -- records handled since the writer started
+    failures  integer not null,    -- turns that were rolled back since the writer started
+    wait_p50  real    not null,
+    wait_p95  real    not null,
+    wait_max  real    not null,
+    hold_p50  real    not null,
+    hold_p95  real    not null,
+    hold_max  real    not null
 ) strict, without rowid;
