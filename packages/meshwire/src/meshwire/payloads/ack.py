@@ -1,0 +1,24 @@
+"""ACK: a checksum of the message that was received. No encryption, no signature."""
+
+from dataclasses import dataclass
+
+from meshwire.keys import KeyRing
+from meshwire.reader import ByteReader
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """crc: 4 bytes of SHA-256 over the acknowledged text and its sender's key.
+
+    extra: what follows; firmware 1.17 sends an attempt byte and a random byte, so that a repeated ACK is a new packet.
+    """
+
+    crc: bytes
+    extra: bytes
+
+    def to_dict(self) -> dict[str, object]:
+        return {"ack": {"crc": self.crc.hex().upper(), "extra": self.extra.hex().upper()}}
+
+
+def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Ack:
+    return Ack(r.take(4, "CRC"), r.rest("extra"))

@@ -1,0 +1,20 @@
+"""Payload types that have no meaning yet: kept, never guessed at."""
+
+from dataclasses import dataclass
+
+from meshwire.keys import KeyRing
+from meshwire.reader import ByteReader
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """data: the whole payload."""
+
+    data: bytes
+
+    def to_dict(self) -> dict[str, object]:
+        return {}
+
+
+def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Opaque:
+    return Opaque(r.rest("data"))

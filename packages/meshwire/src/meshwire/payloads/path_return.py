@@ -1,0 +1,55 @@
+"""PATH: the receiver of a flood tells its sender the way, sealed with their shared secret."""
+
+from dataclasses import dataclass
+
+from meshwire.errors import DecodeError
+from meshwire.keys import KeyRing
+from meshwire.peer import describe, read_envelope
+from meshwire.reader import ByteReader
+
+
+@dataclass(frozen=True, slots=True)
+class PathPlain:
+    """A decrypted path. sender, receiver: public keys. hash_size: bytes per hop; hops: leading bytes of their keys.
+
+    extra_type, extra: a payload type and its bytes (zero-padded) that travel along, such as an ACK; 15 when none.
+    """
+
+    sender: bytes
+    receiver: bytes
+    hash_size: int
+    hops: tuple[bytes, ...]
+    extra_type: int
+    extra: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PathReturn:
+    """dst, src: first byte of the receiver's and the sender's public key. plain: None unless a private key fits."""
+
+    dst: int
+    src: int
+    mac: bytes
+    ciphertext: bytes
+    plain: PathPlain | None
+
+    def to_dict(self) -> dict[str, object]:
+        return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
+
+
+def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> PathReturn:
+    dst, src, mac, ciphertext = read_envelope(r)
+    return PathReturn(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+
+
+def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> PathPlain | None:
+    for opened in keys.open_direct(dst, src, mac, ciphertext):
+        p = ByteReader(opened.plain)
+        path_len = p.u8("path length")
+        size, count = (path_len >> 6) + 1, path_len & 63
+        try:
+            hops = tuple(p.take(size, "hop") for _ in range(count))
+            return PathPlain(opened.sender, opened.receiver, size, hops, p.u8("extra type") & 15, p.rest("extra"))
+        except DecodeError:
+            continue  # a path longer than the plaintext: the two MAC bytes fitted by chance
+    return None

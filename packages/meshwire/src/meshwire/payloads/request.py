@@ -1,0 +1,56 @@
+"""REQ: a node asks another for something, sealed with their shared secret."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+
+from meshwire.keys import KeyRing
+from meshwire.peer import describe, read_envelope
+from meshwire.reader import ByteReader
+
+
+class RequestType(IntEnum):
+    """What is asked for, by the numbers that repeaters and sensors know."""
+
+    STATUS = 1
+    KEEP_ALIVE = 2
+    TELEMETRY = 3
+    ACCESS_LIST = 5
+    NEIGHBOURS = 6
+    OWNER_INFO = 7
+
+
+@dataclass(frozen=True, slots=True)
+class RequestPlain:
+    """A decrypted request. sender, receiver: public keys. req_type: see RequestType. data: zero-padded."""
+
+    sender: bytes
+    receiver: bytes
+    timestamp: int
+    req_type: int
+    data: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """dst, src: first byte of the receiver's and the sender's public key. plain: None unless a private key fits."""
+
+    dst: int
+    src: int
+    mac: bytes
+    ciphertext: bytes
+    plain: RequestPlain | None
+
+    def to_dict(self) -> dict[str, object]:
+        return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
+
+
+def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Request:
+    dst, src, mac, ciphertext = read_envelope(r)
+    return Request(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+
+
+def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> RequestPlain | None:
+    for opened in keys.open_direct(dst, src, mac, ciphertext):
+        p = ByteReader(opened.plain)
+        return RequestPlain(opened.sender, opened.receiver, p.u32("timestamp"), p.u8("type"), p.rest("data"))
+    return None

@@ -1,0 +1,49 @@
+"""TRACE: a probe along a given route that collects how well each hop heard the one before."""
+
+from dataclasses import dataclass
+
+from meshwire.keys import KeyRing
+from meshwire.reader import ByteReader
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """tag: chosen by the sender, the same at every hop. flags: its low two bits give hash_size, 1, 2, 4 or 8 bytes.
+
+    route: leading bytes of each node's key, in order; a last piece shorter than hash_size is a cut one. snr_db: what
+    the hops done so far measured, in dB; it stands in the frame's path field.
+    """
+
+    tag: int
+    auth_code: int
+    flags: int
+    hash_size: int
+    route: tuple[bytes, ...]
+    snr_db: tuple[float, ...]
+
+    @property
+    def complete(self) -> bool:
+        """Whether every node of the route has been visited."""
+        return len(self.snr_db) >= len(self.route)
+
+    def to_dict(self) -> dict[str, object]:
+        return {
+            "trace": {
+                "tag": self.tag,
+                "auth_code": self.auth_code,
+                "flags": self.flags,
+                "trace_hash_size": self.hash_size,
+                "trace_path": [node.hex().upper() for node in self.route],
+                "snr_db": list(self.snr_db),
+            }
+        }
+
+
+def read(r: ByteReader, keys: KeyRing, *, verify: bool, snr_path: bytes = b"") -> Trace:
+    tag, auth_code, flags = r.u32("tag"), r.u32("auth code"), r.u8("flags")
+    size = 1 << (flags & 3)
+    route = []
+    while r.left:
+        route.append(r.take(min(size, r.left), f"route {len(route) + 1}" if r.recording else "route"))
+    snr = ByteReader(snr_path)
+    return Trace(tag, auth_code, flags, size, tuple(route), tuple([snr.quarter_db("SNR") for _ in snr_path]))
