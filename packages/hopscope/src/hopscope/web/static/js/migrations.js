@@ -1,0 +1,81 @@
+// The state of data migrations as the banner and the System page show it: polled, in words, and when a line may leave.
+
+import { signal } from "./ui.js";
+import { request } from "./api.js";
+
+const POLL_MS = 1500; // a migration must show within 2 s
+const FAREWELL_MS = 6000; // and a finished one leave within 10 s
+
+/** @typedef {{name: string, status: string, rowsProcessed: number, rowsTotal: number | null, rowsTotalEstimated?: boolean,
+ *   rate: number | null, etaSeconds: number | null, errorMessage: string | null, reason: string | null, quarantined?: number,
+ *   startedAt: string | null, endedAt: string | null}} Migration */
+
+/** @type {import("./ui.js").signal<{list: Migration[], error: string | null, failed: boolean | null}>} */
+export const migrations = signal({ list: [], error: null, failed: null });
+/** Names that were under way on this page and have ended since: name to the time the end was seen. */
+const ended = new Map();
+const underWay = new Set();
+
+const WORDS = {
+  tx_last_seen_backfill_v1: "Last-heard times of packets",
+  observation_count_backfill_v1: "Reception counts of packets",
+  rollups_backfill_v1: "Traffic totals per hour",
+  channel_index_backfill_v1: "Channel index",
+  node_relations_backfill_v1: "Links between packets and nodes",
+};
+
+/** A migration's name as people read it. */
+export function inWords(name) {
+  if (WORDS[name]) return WORDS[name];
+  const text = name.replace(/_v\d+$/, "").replace(/[_\s]+/g, " ").trim();
+  return text ? text.charAt(0).toUpperCase() + text.slice(1) : name;
+}
+
+// which statuses the banner shows, and how a line of that status begins
+export const SHOWN = {
+  running: "running",
+  verifying: "being checked",
+  paused: "paused",
+  interrupted: "interrupted, will continue by itself",
+  failed: "failed",
+  unknown: "in an unknown state",
+};
+
+/**
+ * The lines of the banner. Pure: what is known, and the time.
+ * @param {{list: Migration[], failed: boolean | null}} facts @param {Map<string, number>} endings @param {number} now
+ */
+export function bannerLines({ list, failed }, endings, now) {
+  return list.filter((migration) => {
+    if (migration.status === "failed") return failed !== false && migration.reason !== "acknowledged";
+    if (migration.status === "done") return now - (endings.get(migration.name) ?? -Infinity) < FAREWELL_MS;
+    return migration.status in SHOWN;
+  });
+}
+
+export const linesNow = (now) => bannerLines(migrations.value, ended, now);
+
+function take(health) {
+  const list = Array.isArray(health?.async_migrations) ? health.async_migrations : [];
+  for (const { name, status } of list) {
+    if (status === "done" && underWay.delete(name)) ended.set(name, Date.now());
+    if (status === "running" || status === "verifying") underWay.add(name);
+  }
+  migrations.value = { list, error: health?.async_migrations_error ?? null, failed: health?.async_migrations_failed ?? null };
+}
+
+/** Ask once, now. A server that cannot be reached leaves what was known. */
+export async function refreshMigrations() {
+  try {
+    take(await request("/api/healthz"));
+  } catch (error) {
+    if (error.body?.async_migrations) take(error.body); // 503 carries the same keys
+  }
+}
+
+/** Begin to poll while the page is visible. */
+export function watchMigrations() {
+  refreshMigrations();
+  setInterval(() => document.hidden || refreshMigrations(), POLL_MS);
+  document.addEventListener("visibilitychange", () => document.hidden || refreshMigrations());
+}

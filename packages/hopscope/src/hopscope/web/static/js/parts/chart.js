@@ -1,0 +1,42 @@
+// A small line chart over time (uPlot), in the theme's colours.
+
+import { html, useEffect, useLayoutEffect, useRef } from "../ui.js";
+import uPlot from "../../vendor/uplot/uplot.js";
+import { shownTheme, token } from "../theme.js";
+import { figure } from "../format.js";
+
+/**
+ * @param {{label: string, unit?: string, data: number[][], series: [string, string][], height?: number}} props
+ *   `data` is [epoch seconds, values, …]; each series is a name and a design token
+ */
+export function Chart({ label, unit = "", data, series, height = 150 }) {
+  const place = useRef(null);
+  const plot = useRef(null);
+  useEffect(() => {
+    const line = token("--line");
+    const ink = token("--ink-3");
+    const font = `11px ${token("--sans")}`;
+    const axis = { stroke: ink, font, grid: { stroke: line, width: 1 }, ticks: { stroke: line, width: 1 } };
+    plot.current = new uPlot(
+      {
+        width: place.current.clientWidth,
+        height,
+        cursor: { y: false, points: { size: 6 } },
+        legend: { live: true },
+        scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1, low)] } },
+        axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => figure(tick, unit)) }],
+        series: [{}, ...series.map(([name, color]) => ({ label: name, stroke: token(color), width: 2, value: (_, v) => figure(v, unit) }))],
+      },
+      data,
+      place.current,
+    );
+    const watcher = new ResizeObserver(() => plot.current.setSize({ width: place.current.clientWidth, height }));
+    watcher.observe(place.current);
+    return () => {
+      watcher.disconnect();
+      plot.current.destroy();
+    };
+  }, [shownTheme.value]);
+  useLayoutEffect(() => plot.current?.setData(data), [data.at(0)?.at(-1)]);
+  return html`<figure class="chart" aria-label=${label}><figcaption class="dim">${label}</figcaption><div ref=${place}></div></figure>`;
+}

@@ -1,0 +1,19 @@
+// A packet's way through the mesh: one chip per hop, the last one being the node the observer heard.
+
+import { html } from "../ui.js";
+import { fit } from "../text.js";
+
+/**
+ * @param {{hops: string[], most?: number, names?: Map<string, string>, direct?: boolean}} props
+ *   hops as hex; `names` resolves a hop to a node's name where that is unambiguous
+ */
+export function Hops({ hops, most = 6, names, direct = false }) {
+  if (!hops.length) return html`<span class="dim">${direct ? "direct" : "heard directly"}</span>`;
+  const cut = hops.length > most;
+  const head = cut ? hops.slice(0, most - 2) : hops;
+  const tail = cut ? hops.slice(-1) : [];
+  const chip = (hop) => html`<span class="hop" title=${names?.get(hop)}>${names?.has(hop) ? fit(names.get(hop), 18) : hop}</span>`;
+  return html`<span class="hops" aria-label=${`${hops.length} hops: ${hops.join(", ")}`}>
+    ${head.map(chip)}${cut && html`<span class="hop-gap">+${hops.length - most + 1}</span>`}${tail.map(chip)}
+  </span>`;
+}

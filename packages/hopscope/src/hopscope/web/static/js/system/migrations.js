@@ -1,0 +1,50 @@
+// Every data migration with its state and figures; with an operator's key, what can be asked of it.
+
+import { html, useState } from "../ui.js";
+import { MIGRATION_STATES } from "../generated.js";
+import { askMigration, operatorKey } from "../operator.js";
+import { inWords, migrations, refreshMigrations } from "../migrations.js";
+import { count, duration, percent } from "../format.js";
+import { fit } from "../text.js";
+import { figures } from "../parts/banner.js";
+import { Ago } from "../parts/words.js";
+
+const VERBS = new Map(MIGRATION_STATES.map((state) => [state.name, state.verbs]));
+const LASTING = new Set(["cancel"]); // asked for twice, because it cannot be taken back
+
+export function MigrationTable() {
+  const { list, error } = migrations.value;
+  const [said, setSaid] = useState({ name: "", text: "" });
+  const ask = async (name, verb) => {
+    setSaid({ name, text: `asked to ${verb}…` });
+    try {
+      await askMigration(name, verb);
+      await refreshMigrations();
+      setSaid({ name: "", text: "" });
+    } catch (failure) {
+      setSaid({ name, text: failure.message });
+    }
+  };
+  return html`
+    ${error && html`<p class="hint bad">The state of data migrations cannot be read: ${fit(error, 200)}</p>`}
+    ${!list.length && !error && html`<p class="dim">None. Stored data is as this version needs it.</p>`}
+    ${list.length > 0 && html`<div class="table-frame"><table class="table">
+      <thead><tr><th>Migration</th><th>State</th><th>Progress</th><th class="right">Set aside</th><th>Took</th><th></th></tr></thead>
+      <tbody>${list.map((m) => html`<tr key=${m.name}>
+        <td><strong>${inWords(m.name)}</strong><div class="dim mono">${fit(m.name, 60)}</div></td>
+        <td><span class="status" data-status=${m.status}><span class="lamp" aria-hidden="true"></span>${m.status}</span>
+          <div class="dim">${m.errorMessage ? fit(m.errorMessage, 200) : m.reason ? fit(m.reason, 120) : ""}</div></td>
+        <td><span class="num">${figures(m)}</span>${percent(m.rowsProcessed, m.rowsTotal) !== null && m.status !== "done" && html`<div class="meter" aria-hidden="true"><div style=${{ width: `${percent(m.rowsProcessed, m.rowsTotal)}%` }}></div></div>`}</td>
+        <td class="right num">${count(m.quarantined)}</td>
+        <td>${typeof m.elapsedSec === "number" ? html`<span class="num">${duration(m.elapsedSec)}</span>` : html`<span class="dim">–</span>`}${m.endedAt && html`<div class="dim">ended <${Ago} at=${m.endedAt} /></div>`}</td>
+        <td class="right verbs">${operatorKey.value && (VERBS.get(m.status) ?? []).map((verb) => html`<${Verb} key=${verb} verb=${verb} ask=${() => ask(m.name, verb)} />`)}
+          ${said.name === m.name && said.text && html`<div class="hint" aria-live="polite">${fit(said.text, 160)}</div>`}</td>
+      </tr>`)}</tbody>
+    </table></div>`}`;
+}
+
+function Verb({ verb, ask }) {
+  const [sure, setSure] = useState(!LASTING.has(verb));
+  const press = () => (sure ? ask() : setSure(true));
+  return html`<button type="button" class="button small" onClick=${press}>${sure && LASTING.has(verb) ? `Really ${verb}` : verb.charAt(0).toUpperCase() + verb.slice(1)}</button>`;
+}
