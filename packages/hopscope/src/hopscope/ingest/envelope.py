@@ -206,7 +206,7 @@ def parse_json(payload: bytes) -> Fields:
     Raises _Refusal: too large, not JSON, too deep, not an object.
     """
     if len(payload) > MAX_JSON_BYTES:
-        raise _Refusal(Reason.TOO_LARGE, f"{len(payload)} bytes, {MAX_JSON_BYTES} are accepted")
+        raise _Refusal(Reason.TOO_LARGE, f"more than {MAX_JSON_BYTES} bytes")
     try:
         fields = msgspec.json.decode(payload)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -53,6 +53,10 @@ class Writer:
         with translated(), transaction(self._db):
             self._db.execute(self._sql["forget_connections"])
 
+    def database_id(self) -> str:
+        """What tells this database from any other."""
+        return str(self._db.execute(self._sql["database_id"]).get)
+
     def record(self, batch: Sequence[Record]) -> Recorded:
         """Store the batch in one transaction; when it returns, the batch is on disk.
 

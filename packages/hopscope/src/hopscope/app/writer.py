@@ -1,0 +1,154 @@
+"""The writer process: lock, database, pipeline and sources, put together, started and stopped in order.
+
+The only process that writes what is received. Refuses to start beside another writer.
+"""
+
+import threading
+import time
+from collections.abc import Sequence
+
+from hopscope import log
+from hopscope.app.stop import StopToken
+from hopscope.config.settings import Settings
+from hopscope.ingest.decoding import Decoder
+from hopscope.ingest.envelope import Feed
+from hopscope.ingest.mqtt import MqttSource, client_id
+from hopscope.ingest.pipeline import Pipeline
+from hopscope.ingest.sources import AcknowledgingSource, ConnectedSource, Source, StateBoard
+from hopscope.store import connection, schema
+from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
+from hopscope.store.lock import WriterAlive, WriterLock
+from hopscope.store.schema import SchemaError
+from hopscope.store.writing import Writer
+from meshwire import PUBLIC_KEY, KeyRing
+
+REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change will not help
+FAILED = 1
+
+
+def run(settings: Settings, *, stop: StopToken, extra_sources: Sequence[Source] = ()) -> int:
+    """Ingest until `stop` is set, then drain, and return the exit code: 0, FAILED, or REFUSED (do not start again).
+
+    Blocks. extra_sources deliver beside the configured brokers, as the demo's does.
+    """
+    try:
+        check_database(settings.database)
+        with WriterLock.acquire(settings.database):
+            return _run_locked(settings, stop, extra_sources)
+    except (WriterAlive, SchemaError, UnsupportedDatabase) as exc:
+        log.error("writer.refused", error=str(exc))
+        return REFUSED
+
+
+def check_database(database: str) -> None:
+    """Raise UnsupportedDatabase for an address that this version cannot write."""
+    if database.startswith(("postgresql://", "postgres://")):
+        raise UnsupportedDatabase(
+            "PostgreSQL is not supported as a store yet: set HOPSCOPE_DATABASE to the path of an SQLite file"
+        )
+
+
+def key_ring(settings: Settings) -> KeyRing:
+    """The keys that open what is received: "Public" and what is configured."""
+    channels = {"Public": PUBLIC_KEY, **{channel.name: channel.key for channel in settings.channels}}
+    return KeyRing.of(channels=channels, regions=settings.regions)
+
+
+def feeds(settings: Settings) -> dict[str, Feed]:
+    """What the envelope must know of each configured broker."""
+    blocked = frozenset(ident.upper() for ident in settings.blocked_observers)
+    return {
+        source.name: Feed(
+            name=source.name,
+            regions=frozenset(code.upper() for code in source.iata),
+            region=source.region,
+            blocked=blocked,
+        )
+        for source in settings.sources
+    }
+
+
+def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Source]) -> int:
+    db = connection.open_writer(settings.database)
+    try:
+        schema.prepare(db)
+        writer = Writer(db)
+        database_id = writer.database_id()
+        sources: list[Source] = [
+            MqttSource(broker, client_id=client_id(database_id, broker.name)) for broker in settings.sources
+        ]
+        sources += extra_sources
+        writer.forget_connections()
+        for source in sources:
+            address = source.address if isinstance(source, ConnectedSource) else None
+            writer.register_source(source.name, kind=source.kind, address=address)
+        return _ingest(Decoder(feeds(settings), key_ring(settings)), writer, sources, stop)
+    finally:
+        db.close()
+
+
+def _ingest(decoder: Decoder, writer: Writer, sources: Sequence[Source], stop: StopToken) -> int:
+    """Run until told to stop. The pipeline has a thread of its own, so that this one can watch."""
+    status = _Status(writer, sources)
+    pipeline = Pipeline(decoder, writer, tick=status.save_when_due)
+    failure: list[BaseException] = []
+    thread = threading.Thread(target=_guarded, args=(pipeline, failure), name="pipeline")
+    thread.start()
+    log.info("writer.started", sources=len(sources))
+    for source in sources:
+        source.start(pipeline.deliver)
+    while not stop.wait(0.25) and thread.is_alive():
+        pass
+    log.info("writer.stopping", reason=stop.reason or "the pipeline failed")
+    for source in sources:
+        source.stop()
+    pipeline.stop()
+    thread.join()
+    for source in sources:
+        if isinstance(source, AcknowledgingSource):
+            source.close()
+    if failure:
+        return FAILED
+    status.save()
+    log.info("writer.stopped")
+    return 0
+
+
+def _guarded(pipeline: Pipeline, failure: list[BaseException]) -> None:
+    try:
+        pipeline.run()
+    except Exception as exc:  # noqa: BLE001  (the watching thread stops the rest in order; the trace is logged)
+        log.exception("pipeline.failed")
+        failure.append(exc)
+
+
+class _Status:
+    """Stores how sources and the writer do, now and then, in the storing thread."""
+
+    def __init__(self, writer: Writer, sources: Sequence[Source]) -> None:
+        self._writer = writer
+        self._board = StateBoard(source for source in sources if isinstance(source, ConnectedSource))
+        self._turns = -1
+
+    def save_when_due(self) -> None:
+        """Store states and turns when they changed, at most every two seconds."""
+        now_ms = time.time_ns() // 1_000_000
+        if not self._board.due(now_ms):
+            return
+        states = self._board.states()
+        if self._board.changed(states) or self._writer.ingest.turns != self._turns:
+            self.save()
+        else:
+            self._board.saved(states, now_ms)
+
+    def save(self) -> None:
+        """Store them now. A busy database is no reason to stop: the next time will do."""
+        now_ms = time.time_ns() // 1_000_000
+        states = self._board.states()
+        self._turns = self._writer.ingest.turns
+        try:
+            self._writer.save_status(states, (self._writer.ingest.stats(), self._writer.status.stats()), now_ms=now_ms)
+        except StoreUnavailable as exc:
+            log.debug("status.not_saved", error=str(exc))
+        else:
+            self._board.saved(states, now_ms)
