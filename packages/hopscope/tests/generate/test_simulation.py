@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import meshwire
 from hopscope.generate import Pace, Record, Simulation, Truth, mesh, radio
 from hopscope.generate.output import write_record, write_truth
 from hopscope.generate.traffic import PUBLIC_TEXTS
@@ -158,3 +159,19 @@ def test_files_hold_every_record_and_the_truth(tmp_path: Path) -> None:
     assert sum(len(row["records"]) for row in written["receptions"]) == (
         written["totals"]["receptions"] + written["totals"]["duplicates"]
     )
+
+
+def test_meshwire_reads_every_stored_frame_as_the_truth_says() -> None:
+    records, _ = take(4000)
+    keys = meshwire.KeyRing.of(channels=("Public", "#test", "#bot"))
+    opened = 0
+    for record in records:
+        if isinstance(fate := record.fate, Received):
+            fields = json.loads(record.payload)
+            packet = meshwire.decode(bytes.fromhex(fields["raw"].removeprefix("0x")), keys)
+            assert packet.hash.hex().upper() == fate.hash
+            if isinstance(packet.payload, meshwire.Advert):
+                assert bool(packet.payload.signature_valid) == (fate.advert is not None)
+            if isinstance(packet.payload, meshwire.GroupText):
+                opened += packet.payload.message is not None
+    assert opened > 100

@@ -8,13 +8,14 @@ import random
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
-from hopscope.generate import captured, frames, mesh, publishers, radio, refused
-from hopscope.generate.frames import Type
+from hopscope.generate import captured, mesh, publishers, radio, refused
 from hopscope.generate.mesh import Node
 from hopscope.generate.pace import Pace
 from hopscope.generate.radio import Heard
 from hopscope.generate.traffic import Packet, Traffic
 from hopscope.generate.truth import Advert, Damage, Fate, Received, Refused, Status
+from meshwire import PayloadType as Type
+from meshwire import packet_hash
 
 # Shares of what is drawn next; the rest are packets of the mesh, each heard about nine times.
 STATUS_SHARE, REFUSED_SHARE, CAPTURED_SHARE = 0.12, 0.05, 0.08
@@ -118,7 +119,7 @@ class Simulation:
         self._hear(packet, flood.heard)
         if packet.kind in DAMAGEABLE and packet.damage is None and self._rng.random() < DAMAGE_SHARE:
             relay = self._rng.choice(flood.hops[1:] or flood.hops)
-            twin = frames.packet_hash(packet.kind, packet.payload).hex().upper()
+            twin = packet_hash(packet.kind, packet.payload, 0).hex().upper()
             payload = flip(self._rng, packet.payload)
             damaged = replace(packet, payload=payload, advert=None, damage=Damage("flipped", twin))
             self._hear(damaged, radio.flood(self.mesh, self._rng, relay).heard)
@@ -126,7 +127,7 @@ class Simulation:
     def _hear(self, packet: Packet, receptions: tuple[Heard, ...]) -> None:
         for heard in receptions:
             frame = packet.head + bytes([heard.path_len]) + heard.path + packet.payload
-            name = frames.packet_hash(packet.kind, packet.payload, heard.path_len)
+            name = packet_hash(packet.kind, packet.payload, heard.path_len)
             air = _Air(frame, name, packet.head, packet.kind, heard, packet.advert, packet.damage)
             self._push(heard.after_s, air)
 

@@ -8,10 +8,13 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
 from hopscope.generate import frames, radio
-from hopscope.generate.frames import Route, Type
 from hopscope.generate.mesh import Mesh, Node, Role
 from hopscope.generate.truth import Advert, Damage
+from meshwire import PUBLIC_KEY, Route, encode, hashtag_key
+from meshwire import PayloadType as Type
 
 PRIVATE_CHANNEL_NAME = "Stammtisch"  # nobody else has its key
 REGION = "#tirol"
@@ -45,7 +48,7 @@ class Traffic:
         self._answers: deque[Packet] = deque()  # at most two per packet sent, and each is sent before the next is drawn
         self._clocks: dict[int, int] = {}
         self._now_s = 0
-        self._private_key = frames.hashtag_key(f"{seed}/{PRIVATE_CHANNEL_NAME}")
+        self._private_key = hashtag_key(f"{seed}/{PRIVATE_CHANNEL_NAME}")
 
     def next(self, now_s: int) -> Packet:
         """The next packet sent at about this Unix time. Every node advertises early on."""
@@ -64,17 +67,17 @@ class Traffic:
         """An advert that claims a node's key, or a new one, without being able to sign for it."""
         sender, victim = self._rng.sample(self._mesh.nodes, 2)
         pubkey = victim.pubkey if self._rng.random() < 0.5 else self._rng.randbytes(32)
-        data = frames.appdata(Role.REPEATER, victim.place.name + " 2", victim.position)
-        payload = frames.advert(sender.key, pubkey, self._stamp(victim) + 3600, data)
-        return self._flood(sender, Type.ADVERT, payload, damage=Damage("forged", None))
+        name = frames.fit_name(victim.place.name + " 2", located=True)
+        payload = _advert(sender.key, self._stamp(victim) + 3600, Role.REPEATER, name, victim.position)
+        return self._flood(sender, Type.ADVERT, pubkey + payload[32:], damage=Damage("forged", None))
 
     def channel_message(self) -> Packet:
         sender = self._rng.choice(self._people)
         key, texts = self._rng.choices(
             (
-                (frames.PUBLIC_CHANNEL_KEY, PUBLIC_TEXTS),
-                (frames.hashtag_key("#test"), TEST_TEXTS),
-                (frames.hashtag_key("#bot"), BOT_TEXTS),
+                (PUBLIC_KEY, PUBLIC_TEXTS),
+                (hashtag_key("#test"), TEST_TEXTS),
+                (hashtag_key("#bot"), BOT_TEXTS),
                 (self._private_key, PUBLIC_TEXTS),
             ),
             (5, 3, 1, 1),
@@ -83,7 +86,8 @@ class Traffic:
             name=self._rng.choice(self._people).place.name, n=self._rng.randrange(100), place=self._place()
         )
         stamp = self._stamp(sender)
-        return self._flood(sender, Type.GRP_TXT, frames.group_text(key, stamp, f"{sender.place.name}: {text}"))
+        said = frames.cut(f"{sender.place.name}: {text}", frames.TEXT_MAX)
+        return self._flood(sender, Type.GRP_TXT, encode.group_text(key, stamp, None, said))
 
     def direct_message(self) -> Packet:
         """A text for one peer, along a known route or flooded; the peer acknowledges."""
@@ -147,9 +151,8 @@ class Traffic:
     def _genuine_advert(self, node: Node, *, flood: bool = False) -> Packet:
         stamp = self._stamp(node)
         position = node.position if node.place.located else None
-        data = frames.appdata(node.place.role, node.place.name, position)
-        payload = frames.advert(node.key, node.pubkey, stamp, data)
-        name = data[9 if position else 1 :].decode()
+        name = frames.fit_name(node.place.name, located=position is not None)
+        payload = _advert(node.key, stamp, node.place.role, name, position)
         said = Advert(node.pubkey.hex(), stamp, node.place.role, name, position)
         if not flood and self._rng.random() < 0.2:
             return self._zero_hop(node, Type.ADVERT, payload, advert=said)
@@ -198,6 +201,11 @@ class Traffic:
         stamp = max(self._now_s, self._clocks.get(node.index, 0) + 1)
         self._clocks[node.index] = stamp
         return stamp
+
+
+def _advert(key: Ed25519PrivateKey, stamp: int, role: Role, name: str, position: tuple[int, int] | None) -> bytes:
+    lat, lon = (None, None) if position is None else (position[0] / 1e6, position[1] / 1e6)
+    return encode.advert(key, stamp, role, name=name, lat=lat, lon=lon)
 
 
 # What is sent, by weight. About one packet in five is an advert, as measured on a city's mesh.
