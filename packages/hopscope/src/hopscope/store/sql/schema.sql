@@ -221,3 +221,52 @@ create table writer_stats (
     hold_p95  real    not null,
     hold_max  real    not null
 ) strict, without rowid;
+
+-- Imports of other databases, oldest first. A row is an operator's request; the writer looks once a second and takes
+-- it up. Its progress is that of its migrations.
+create table imports (
+    id           integer primary key,
+    path         text    not null, -- absolute
+    requested_at integer not null,
+    requested_by text    not null, -- cli | api
+    state        text    not null default 'requested'
+                 check (state in ('requested', 'running', 'done', 'failed', 'refused')),
+    started_at   integer,          -- when its bounds were taken; null: not yet
+    ended_at     integer,          -- null: not yet
+    error        text,             -- one sentence; null: none
+    source_id    integer references sources (id) -- marks the observations it brought; null: not begun
+) strict;
+
+-- One row per table of an import's source; the counts change in the commit that changes the rows they count.
+create table import_tables (
+    import_id   integer not null references imports (id),
+    name        text    not null, -- as in the source
+    left_out    text,             -- why it does not come along; null: it does
+    key_after   integer not null default 0, -- rows up to this key came with an earlier import
+    key_last    integer not null default 0, -- bound taken at the start; later rows are left to the next import
+    witness     blob,             -- digest of the row at key_last, tells whether a later file continues this one; null: none
+    total       integer not null default 0, -- rows between the two keys at the start
+    imported    integer not null default 0, -- stored as rows of their own
+    merged      integer not null default 0, -- known already (live, an earlier import, or a copy in the source)
+    quarantined integer not null default 0, -- cannot be stored; reject_counts has the reasons
+    primary key (import_id, name)
+) strict, without rowid;
+
+-- Transmissions an import touched: what its derived values are computed for.
+create table imported_transmissions (
+    source_id         integer not null references sources (id),
+    transmission_id   integer not null,           -- retention may have dropped it since
+    created           integer not null default 0, -- 1: the import stored it first
+    first_seen_before integer,                    -- first_seen that traffic_hourly counts it by; null: not counted or not moved
+    observer_before   integer,                    -- and the observer (0: unknown); null: as above
+    primary key (source_id, transmission_id)
+) strict, without rowid;
+
+-- Who hears whom, as far as an import says.
+create table neighbor_edges (
+    node_a    blob    not null, -- 32 bytes, the smaller key
+    node_b    blob    not null,
+    count     integer not null,
+    last_seen integer not null,
+    primary key (node_a, node_b)
+) strict, without rowid;

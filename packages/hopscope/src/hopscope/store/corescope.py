@@ -1,0 +1,178 @@
+"""Open a CoreScope database read-only and say what is in it, whatever its age. Never writes to it.
+
+Composes the statements that read its tables from the columns that a file really has.
+"""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+from hopscope.store.connection import BUSY_TIMEOUT_MS, snapshot, sql
+
+# what is read of each table that comes along; a column the file lacks is read as null
+WANTED: Mapping[str, tuple[str, ...]] = {
+    "observers": (
+        "name", "iata", "last_seen", "first_seen", "model", "firmware", "client_version", "radio", "battery_mv",
+        "uptime_secs", "noise_floor", "last_packet_at", "clock_skew_seconds", "clock_last_naive_at",
+    ),
+    "nodes": (
+        "public_key", "name", "role", "lat", "lon", "last_seen", "first_seen", "battery_mv", "temperature_c",
+    ),
+    "transmissions": ("raw_hex", "first_seen", "created_at", "scope_name"),
+    "observations": ("direction", "snr", "rssi", "score", "path_json", "timestamp", "raw_hex"),
+    "observer_metrics": (
+        "observer_id", "timestamp", "noise_floor", "tx_air_secs", "rx_air_secs", "recv_errors", "battery_mv",
+        "packets_sent", "packets_recv",
+    ),
+    "neighbor_edges": ("node_a", "node_b", "count", "last_seen"),
+}  # fmt: skip
+COLUMNS = {**WANTED, "inactive_nodes": WANTED["nodes"]}
+NEEDED = {
+    "observers": {"id"},
+    "nodes": {"public_key"},
+    "inactive_nodes": {"public_key"},
+    "transmissions": {"id", "raw_hex"},
+    "observations": {"id", "transmission_id", "timestamp"},
+    "observer_metrics": {"observer_id", "timestamp"},
+    "neighbor_edges": {"node_a", "node_b"},
+}
+KEYED_BY_ID = frozenset({"transmissions", "observations"})  # AUTOINCREMENT: ids follow time and are never used again
+
+
+class SourceError(Exception):
+    """The file cannot be read as a CoreScope database; str() says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """Which tables and columns a file has. `indexed`: the observations of a transmission are found by an index."""
+
+    tables: Mapping[str, frozenset[str]]
+    indexed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """The rows of one table at the start of an import: up to which key, how many."""
+
+    last: int
+    total: int
+    witness: bytes | None  # digest of the row at `last`; None for tables whose rows change keys
+
+
+def open_source(path: str) -> apsw.Connection:
+    """A read-only connection; the file may be in use by a running CoreScope.
+
+    Where even SQLite's shared-memory file cannot be made (a read-only mount), the file is read as one that nobody
+    writes. Raises SourceError.
+    """
+    if not Path(path).is_file():
+        raise SourceError(f"there is no file {path}")
+    for mode in ("mode=ro", "mode=ro&immutable=1"):
+        try:
+            return _opened(path, mode)
+        except (apsw.CantOpenError, apsw.ReadOnlyError) as exc:
+            failure: apsw.Error = exc
+            if not _at_rest(path):
+                break
+        except apsw.Error as exc:
+            raise SourceError(f"{path} cannot be read as a database: {exc}") from exc
+    raise SourceError(f"{path} cannot be opened: {failure}")
+
+
+def _opened(path: str, mode: str) -> apsw.Connection:
+    db = apsw.Connection(f"file:{quote(path)}?{mode}", flags=apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI)
+    try:
+        db.set_busy_timeout(BUSY_TIMEOUT_MS)
+        db.pragma("query_only", "on")
+        db.execute("select count(*) from sqlite_schema").get  # noqa: B018 - opening is lazy; this reads the header
+    except BaseException:
+        db.close()
+        raise
+    return db
+
+
+def _at_rest(path: str) -> bool:
+    wal = Path(path + "-wal")
+    return not wal.exists() or wal.stat().st_size == 0
+
+
+def shape(db: apsw.Connection) -> Shape:
+    """What the file holds. Raises SourceError when it is no CoreScope database."""
+    statements = sql("corescope")
+    names = [str(row[0]) for row in db.execute(statements["tables"])]
+    tables = {name: frozenset(str(row[0]) for row in db.execute(statements["columns"], (name,))) for name in names}
+    for name in ("transmissions", "observations"):
+        if not NEEDED[name] <= tables.get(name, frozenset()):
+            raise SourceError(f"this is no CoreScope database: it has no table {name} with the columns it needs")
+    if "hash" in tables["transmissions"] and "frame" in tables["transmissions"]:
+        raise SourceError("this is a hopscope database; there is nothing to import from it")
+    return Shape(tables, bool(db.execute(statements["indexed"]).get))
+
+
+def extents(db: apsw.Connection, found: Shape, after: Mapping[str, int]) -> dict[str, Extent]:
+    """Bounds and counts of the tables that come along, of one moment. `after`: keys that came along earlier."""
+    with snapshot(db):
+        return {name: _extent(db, name, after.get(name, 0)) for name in readable(found)}
+
+
+def _extent(db: apsw.Connection, name: str, after: int) -> Extent:
+    statements = sql("corescope")
+    last = db.execute(_fill(statements["keys"], table=name)).get or 0
+    total = db.execute(_fill(statements["count"], table=name), {"after": after, "last": last}).get
+    return Extent(int(last), int(total), witness(db, name, int(last)))
+
+
+def witness(db: apsw.Connection, name: str, key: int) -> bytes | None:
+    """A digest that tells a row of `transmissions` or `observations` from the row another file has at this key."""
+    if name not in KEYED_BY_ID:
+        return None
+    row = db.execute(sql("corescope")[f"witness_{name}"], (key,)).fetchone()
+    return None if row is None else hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+
+
+def sizes(db: apsw.Connection, found: Shape) -> dict[str, int]:
+    """Rows of every table, those that do not come along included."""
+    statement = sql("corescope")["size"]
+    return {name: int(db.execute(_fill(statement, table=_quoted(name))).get) for name in found.tables}
+
+
+def readable(found: Shape) -> tuple[str, ...]:
+    """The tables that come along, in the order they are read."""
+    order = ("observers", "nodes", "inactive_nodes", "transmissions", "observations", "observer_metrics",
+             "neighbor_edges")  # fmt: skip
+    return tuple(name for name in order if name in found.tables and NEEDED[name] <= found.tables[name])
+
+
+def reading(name: str, found: Shape, *, after: int, bound: int) -> str:
+    """The statement that reads a slice of a table between two keys of the whole import."""
+    statements = sql("corescope")
+    alias = {"observers": "b", "nodes": "n", "inactive_nodes": "n", "transmissions": "t", "observations": "o",
+             "observer_metrics": "m", "neighbor_edges": "e"}[name]  # fmt: skip
+    present = found.tables[name]
+    columns = [f"{alias}.{_quoted(c)}" if c in present else f"null as {_quoted(c)}" for c in COLUMNS[name]]
+    linked = "observer_idx" in present and "id" in found.tables.get("observers", ())
+    observer = "b.id" if linked else "o.observer_id" if "observer_id" in present else "null"
+    return _fill(
+        statements[name],
+        columns=", ".join(columns),
+        after=str(after),
+        bound=str(bound),
+        first_heard=statements["first_heard"] if found.indexed and "first_seen" in present else "null",
+        observer=observer,
+        join_observer=statements["join_observer"] if linked else "",
+    )
+
+
+def _fill(template: str, **parts: str) -> str:
+    """Put the parts where the template has {their name}."""
+    return re.sub(r"\{(\w+)\}", lambda found: parts[found[1]], template)
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,66 @@
+-- Reading a CoreScope database. {…} stands for the wanted columns of a table; one the file lacks is read as null.
+-- :first and :last are the bounds of a slice, {after} and {bound} those of the whole import.
+
+-- name: tables
+select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite_%' order by name
+
+-- name: columns
+select name from pragma_table_info(?)
+
+-- name: indexed
+-- whether the observations of one transmission can be found without reading all of them
+select count(*) from pragma_index_list('observations') l join pragma_index_info(l.name) i
+ where i.seqno = 0 and i.name = 'transmission_id'
+
+-- name: keys
+select max(rowid) from {table}
+
+-- name: count
+select count(*) from {table} where rowid > :after and rowid <= :last
+
+-- name: size
+select count(*) from {table}
+
+-- name: witness_transmissions
+select id, raw_hex from transmissions where id = ?
+
+-- name: witness_observations
+select id, transmission_id, timestamp from observations where id = ?
+
+-- name: transmissions
+select t.id, {columns}, {first_heard} as first_heard
+  from transmissions t where t.id between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: first_heard
+-- only for a transmission that has no time of its own
+case when coalesce(t.first_seen, '') not glob '[12]*'
+     then (select min(o.timestamp) from observations o where o.transmission_id = t.id) end
+
+-- name: observations
+select o.id, o.transmission_id, {columns}, t.id as known_transmission, t.raw_hex as packet_hex, {observer} as observer
+  from observations o left join transmissions t on t.id = o.transmission_id {join_observer}
+ where o.id between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: join_observer
+-- observer_idx is the implicit rowid of a table whose primary key is text
+left join observers b on b.rowid = o.observer_idx
+
+-- name: observers
+select b.rowid as rowid, b.id as ident, {columns}
+  from observers b where b.rowid between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: nodes
+select n.rowid as rowid, {columns}
+  from nodes n where n.rowid between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: inactive_nodes
+select n.rowid as rowid, {columns}
+  from inactive_nodes n where n.rowid between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: observer_metrics
+select m.rowid as rowid, {columns}
+  from observer_metrics m where m.rowid between max(:first, {after} + 1) and min(:last, {bound})
+
+-- name: neighbor_edges
+select e.rowid as rowid, {columns}
+  from neighbor_edges e where e.rowid between max(:first, {after} + 1) and min(:last, {bound})
