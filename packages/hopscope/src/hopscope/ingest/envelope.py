@@ -41,6 +41,8 @@ _IATA = re.compile(r"[A-Z]{3}|TEST")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,3})?)\s*[A-Za-z%/]{0,8}\s*")
 # C0, DEL and C1 controls, zero-width and direction marks, line separators: nothing a name needs
 _UNSHOWABLE = re.compile("[\x00-\x1f\x7f-\x9f\u200b\u200e\u200f\u2028-\u202e\u2060-\u2069\ufeff]")
+# phones with their positions, remote commands, the broker's personal data, events without a frame
+_NEVER_USED = frozenset({"client", "serial", "internal", "message", "events"})
 _HEX_DIGITS = frozenset(string.hexdigits)
 
 Fields = Mapping[str, Any]
@@ -105,14 +107,15 @@ def parse_topic(topic: str) -> Address | None:
     Layouts: `…/IATA/OBSERVER/KIND`, `PREFIX/KIND` (flat), `meshrank/uplink/TOKEN/OBSERVER/KIND`. Others hold a
     broker's private data (internal), remote commands (serial/…), or events without a frame.
     """
-    match topic.split("/"):
+    parts = topic.split("/")
+    if not _NEVER_USED.isdisjoint(parts):
+        return None
+    match parts:
         case ["meshrank", "uplink", _, observer, kind]:
             return Address(kind, observer, None)
-        case [_, "client", _, _]:  # phones with their positions
-            return None
         case [_, kind]:
             return Address(kind, None, None)
-        case [_, *_, iata, observer, kind] if iata != "serial" and observer not in {"serial", "message", "events"}:
+        case [_, *_, iata, observer, kind]:
             return Address(kind, observer, _region(iata))
         case _:
             return None
@@ -220,7 +223,7 @@ def _parse_leniently(payload: bytes) -> object:
     """What some publishers write although JSON forbids it."""
     text = payload.decode("utf-8", "replace").lstrip("\ufeff")
     try:
-        return json.loads(text, parse_constant=lambda _: None, parse_int=_bounded_int)
+        return json.loads(text, strict=False, parse_constant=lambda _: None, parse_int=_bounded_int)
     except RecursionError:
         raise _Refusal(Reason.BAD_JSON, "nested too deeply") from None
     except ValueError as exc:
