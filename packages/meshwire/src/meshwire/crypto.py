@@ -26,10 +26,11 @@ def packet_hash(payload_type: int, payload: bytes, path_len_byte: int) -> bytes:
     hop of one trace has its own hash.
     """
     if payload_type == 9:
-        return hashlib.sha256(bytes((9, path_len_byte, 0)) + payload).digest()[:8]
-    return hashlib.sha256(_TYPE_BYTE[payload_type] + payload).digest()[:8]
+        return _sha256(bytes((9, path_len_byte, 0)) + payload).digest()[:8]
+    return _sha256(_TYPE_BYTE[payload_type] + payload).digest()[:8]
 
 
+_sha256 = hashlib.sha256
 _TYPE_BYTE = tuple(bytes((n,)) for n in range(256))
 
 
@@ -87,7 +88,7 @@ def _cipher(key: bytes) -> Cipher[ECB]:
     return Cipher(AES(key), ECB())
 
 
-def verify(pubkey: bytes, signature: bytes, message: bytes) -> bool:
+def verify_signature(pubkey: bytes, signature: bytes, message: bytes) -> bool:
     """Whether an Ed25519 signature is right; a public key that is no curve point verifies nothing."""
     try:
         Ed25519PublicKey.from_public_bytes(pubkey).verify(signature, message)

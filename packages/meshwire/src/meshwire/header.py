@@ -7,14 +7,11 @@ from dataclasses import dataclass
 
 from meshwire.enums import PayloadType, Route
 from meshwire.errors import DecodeError
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 MAX_PATH_SIZE = 64
 MAX_PACKET_PAYLOAD = 184
-
-ROUTES = tuple(Route(n) for n in range(4))
-TYPES = tuple(PayloadType(n) for n in range(16))
-_WITH_CODES = (Route.TRANSPORT_FLOOD, Route.TRANSPORT_DIRECT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,72 +28,74 @@ class Path:
     raw: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Header:
-    """What precedes the payload; the reader stands at the payload's first byte."""
-
-    route: Route
-    payload_type: PayloadType
-    version: int
-    transport_codes: tuple[int, int] | None
-    path_len_byte: int
-    path: Path
+# Route, payload type, transport codes, path length byte, path.
+Header = tuple[Route, PayloadType, tuple[int, int] | None, int, Path]
 
 
 def read_header(r: ByteReader) -> Header:
     """Read up to the payload and check everything the firmware checks before it looks into the payload."""
-    first = r.u8("header")
-    route, payload_type, version = ROUTES[first & 3], TYPES[first >> 2 & 15], first >> 6
+    first = r.peek("header")
+    if first > 0x3F:
+        raise DecodeError(_bad_version(first), at=0)
+    route, payload_type, with_codes = _HEADERS[first]
+    if with_codes:
+        _, code, code2, path_len_byte = r.read(_HEAD_WITH_CODES)
+        codes = (code, code2)
+    else:
+        _, path_len_byte = r.read(_HEAD)
+        codes = None
+    hash_size, count, size, problem = _PATHS[path_len_byte]
     if r.recording:
-        r.note(f"{route.name} {payload_type.name} version {version}")
-    if version:
-        raise DecodeError(_bad_version(first, version), at=0)
-    codes = (r.u16("transport code"), r.u16("transport code 2")) if route in _WITH_CODES else None
-    path_len_byte = r.u8("path length")
-    path = _read_path(r, path_len_byte, payload_type)
-    size = r.end - r.at
-    if size == 0:
-        raise DecodeError("no payload", at=r.at)
-    if size > MAX_PACKET_PAYLOAD:
-        raise DecodeError(f"payload of {size} bytes is over {MAX_PACKET_PAYLOAD}", at=r.at)
-    return Header(route, payload_type, version, codes, path_len_byte, path)
+        r.note(f"{route.name} {payload_type.name} version 0", back=4 if with_codes else 2)
+        r.note(f"{count} x {hash_size} byte{'s' if hash_size > 1 else ''}")
+    if problem:
+        raise DecodeError(problem, at=r.at - 1)
+    at = r.at
+    left = r.end - at - size
+    if not 0 < left <= MAX_PACKET_PAYLOAD:
+        raise _bad_size(left, size, r)
+    if payload_type is _TRACE:
+        r.decibels(size, "SNR")
+        path = _path(hash_size, (), r.data[at : r.at])
+    elif count:
+        path = _path(hash_size, r.pieces(count, hash_size, "hop"), r.data[at : r.at])
+    else:
+        path = _NO_HOPS[hash_size]
+    return route, payload_type, codes, path_len_byte, path
 
 
-def _bad_version(first: int, version: int) -> str:
+def _bad_version(first: int) -> str:
     if first == 0xFF:
         return "header 0xFF is the firmware's do-not-retransmit mark, never a frame"
-    return f"payload version {version} is not known, only 0 is"
+    return f"payload version {first >> 6} is not known, only 0 is"
 
 
-def _read_path(r: ByteReader, path_len_byte: int, payload_type: PayloadType) -> Path:
-    count, hash_size = path_len_byte & 63, (path_len_byte >> 6) + 1
-    size = count * hash_size
-    if r.recording:
-        r.note(f"{count} x {hash_size} byte{'s' if hash_size > 1 else ''}")
+def _bad_size(left: int, path_size: int, r: ByteReader) -> DecodeError:
+    if left < 0:
+        return DecodeError(f"path needs {path_size} bytes, {r.left} left", at=r.at)
+    if left == 0:
+        return DecodeError("no payload", at=r.end)
+    return DecodeError(f"payload of {left} bytes is over {MAX_PACKET_PAYLOAD}", at=r.at + path_size)
+
+
+def _path_row(path_len_byte: int) -> tuple[int, int, int, str | None]:
+    """Hash size, hops, bytes, and what is wrong with a path length byte."""
+    hash_size, count = (path_len_byte >> 6) + 1, path_len_byte & 63
+    size = hash_size * count
     if hash_size == 4:
-        raise DecodeError("path hash size 4 is reserved", at=r.at - 1)
+        return hash_size, count, size, "path hash size 4 is reserved"
     if size > MAX_PATH_SIZE:
-        raise DecodeError(f"path of {size} bytes is over {MAX_PATH_SIZE}", at=r.at - 1)
-    if size > r.end - r.at:
-        raise DecodeError(f"path needs {size} bytes, {r.end - r.at} left", at=r.at)
-    if payload_type is PayloadType.TRACE:
-        return Path(hash_size, (), _snr_bytes(r, size))
-    if not count:
-        return _NO_HOPS[hash_size]
-    if r.recording:
-        hops = tuple(r.take(hash_size, f"hop {n}") for n in range(1, count + 1))
-        return Path(hash_size, hops, b"".join(hops))
-    raw = r.take(size, "path")
-    return Path(hash_size, tuple([raw[n : n + hash_size] for n in range(0, size, hash_size)]), raw)
+        return hash_size, count, size, f"path of {size} bytes is over {MAX_PATH_SIZE}"
+    return hash_size, count, size, None
 
 
+_path = quick(Path)
+_TRACE = PayloadType.TRACE
+_HEAD = Layout(("header", "B"), ("path length", "B"))
+_HEAD_WITH_CODES = Layout(("header", "B"), ("transport code", "H"), ("transport code 2", "H"), ("path length", "B"))
+_HEADERS = tuple(
+    (Route(first & 3), PayloadType(first >> 2), Route(first & 3) in (Route.TRANSPORT_FLOOD, Route.TRANSPORT_DIRECT))
+    for first in range(64)
+)
+_PATHS = tuple(_path_row(byte) for byte in range(256))
 _NO_HOPS = tuple(Path(hash_size, (), b"") for hash_size in range(4))
-
-
-def _snr_bytes(r: ByteReader, size: int) -> bytes:
-    if not r.recording:
-        return r.take(size, "SNR path")
-    start = r.at
-    for n in range(1, size + 1):
-        r.quarter_db(f"SNR {n}")
-    return r.data[start : r.at]

@@ -6,7 +6,7 @@ Owns the order of things and the JSON form; frame and payloads know their own la
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshwire.crypto import packet_hash
+from meshwire.crypto import packet_hash, verify_signature
 from meshwire.enums import PayloadType, Route
 from meshwire.header import Path, read_header
 from meshwire.keys import EMPTY_KEYS, KeyRing
@@ -26,6 +26,7 @@ from meshwire.payloads import (
     response,
     trace,
 )
+from meshwire.quick import quick
 from meshwire.reader import ByteReader, Span, SpanReader
 
 Payload = (
@@ -100,37 +101,21 @@ def decode(frame: bytes, *, keys: KeyRing = EMPTY_KEYS, spans: bool = False, ver
     map. verify: check an advert's signature (the most expensive step, about 0.1 ms).
     Raises DecodeError, and nothing else, for bytes that the firmware would not accept.
     """
-    data = bytes(frame)
+    data = frame if type(frame) is bytes else bytes(frame)
     r = SpanReader(data) if spans else ByteReader(data)
-    head = read_header(r)
+    route, kind, codes, path_len_byte, path = read_header(r)
     at = r.at
     raw = data[at:]
-    kind = head.payload_type
-    if kind is PayloadType.TRACE:
-        payload: Payload = trace.read(r, keys, verify=verify, snr_path=head.path.raw)
-    else:
-        payload = _READERS[kind](r, keys, verify=verify)
-    codes, region = head.transport_codes, None
-    if codes is not None and keys.regions:
-        region = keys.match_region(codes[0], kind, raw)
-    return Packet(
-        data,
-        head.route,
-        kind,
-        head.version,
-        codes,
-        head.path_len_byte,
-        head.path,
-        raw,
-        at,
-        packet_hash(kind, raw, head.path_len_byte),
-        payload,
-        region,
-        r.spans,
-    )
+    payload = _READERS[kind](r, path.raw, keys, verify_signature if verify else None)
+    region = keys.match_region(codes[0], kind, raw) if codes is not None and keys.regions else None
+    digest = packet_hash(kind, raw, path_len_byte)
+    return _packet(data, route, kind, 0, codes, path_len_byte, path, raw, at, digest, payload, region, r.spans)
 
 
-_READERS: dict[PayloadType, Callable[..., Payload]] = {
+_packet = quick(Packet)
+# What a payload reader may look at: the reader, the path's bytes, the keys, and how to verify a signature (or not).
+Reader = Callable[[ByteReader, bytes, KeyRing, Callable[[bytes, bytes, bytes], bool] | None], Payload]
+_READERS: dict[PayloadType, Reader] = {
     PayloadType.REQ: request.read,
     PayloadType.RESPONSE: response.read,
     PayloadType.TXT_MSG: direct_text.read,
@@ -140,6 +125,7 @@ _READERS: dict[PayloadType, Callable[..., Payload]] = {
     PayloadType.GRP_DATA: group_data.read,
     PayloadType.ANON_REQ: anon_request.read,
     PayloadType.PATH: path_return.read,
+    PayloadType.TRACE: trace.read,
     PayloadType.MULTIPART: multipart.read,
     PayloadType.CONTROL: control.read,
     PayloadType.RESERVED_12: opaque.read,

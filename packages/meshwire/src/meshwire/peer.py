@@ -3,28 +3,19 @@
 Reads and opens it; what the plaintext means is the payloads' business.
 """
 
-from typing import NamedTuple
-
-from meshwire.reader import ByteReader
+from meshwire.reader import ByteReader, Layout
 
 
-class Envelope(NamedTuple):
-    """dst, src: first byte of the receiver's and the sender's public key. mac: 2 bytes. ciphertext: as sent."""
+def read_envelope(r: ByteReader) -> tuple[int, int, bytes, bytes]:
+    """dst, src (first byte of the receiver's and the sender's public key), MAC (2 bytes), ciphertext.
 
-    dst: int
-    src: int
-    mac: bytes
-    ciphertext: bytes
-
-
-def read_envelope(r: ByteReader) -> Envelope:
-    """Firmware takes any ciphertext of at least one byte; only whole blocks of 16 can be opened."""
-    return Envelope(r.u8("destination"), r.u8("source"), r.take(2, "MAC"), read_ciphertext(r))
+    Firmware takes any ciphertext of at least one byte; only whole blocks of 16 can be opened.
+    """
+    dst, src, mac = r.read(_HEAD)
+    return dst, src, mac, r.rest("ciphertext", 1)
 
 
-def read_ciphertext(r: ByteReader) -> bytes:
-    """The rest of the payload, at least one byte."""
-    return r.take(max(r.left, 1), "ciphertext")
+_HEAD = Layout(("destination", "B"), ("source", "B"), ("MAC", "2s"))
 
 
 def describe(dst: int, src: int, mac: bytes, ciphertext: bytes) -> dict[str, object]:

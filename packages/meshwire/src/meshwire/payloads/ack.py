@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from meshwire.keys import KeyRing
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,5 +20,10 @@ class Ack:
         return {"ack": {"crc": self.crc.hex().upper(), "extra": self.extra.hex().upper()}}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Ack:
-    return Ack(r.take(4, "CRC"), r.rest("extra"))
+def read(r: ByteReader, *_: object) -> Ack:
+    (crc,) = r.read(_HEAD)
+    return _ack(crc, r.rest("extra"))
+
+
+_ack = quick(Ack)
+_HEAD = Layout(("CRC", "4s"))

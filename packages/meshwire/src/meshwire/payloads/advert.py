@@ -1,11 +1,11 @@
 """ADVERT: a node says who and where it is, signed with its key."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
-from meshwire import crypto
 from meshwire.enums import Role
-from meshwire.keys import KeyRing
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 from meshwire.text import clean_name
 
 MAX_ADVERT_DATA = 32  # MAX_ADVERT_DATA_SIZE: firmware neither reads nor signs what lies beyond
@@ -68,63 +68,60 @@ class Advert:
         }
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Advert:
-    start = r.at
-    pubkey = r.take(32, "public key")
-    timestamp = r.u32("timestamp")
-    signature = r.take(64, "signature")
+def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, bytes, bytes], bool] | None) -> Advert:
+    at = r.at
+    pubkey, timestamp, signature = r.read(_HEAD)
     appdata = r.data[r.at : r.end]
-    valid = None
-    if verify:
-        valid = crypto.verify(pubkey, signature, r.data[start : start + 36] + appdata[:MAX_ADVERT_DATA])
+    used = min(len(appdata), MAX_ADVERT_DATA)
+    valid = verify(pubkey, signature, r.data[at : at + _SIGNED_HEAD] + appdata[:used]) if verify else None
     flags = r.u8("flags") if appdata else 0
     role = _ROLES[flags & 15]
     if r.recording and appdata:
         r.note(f"{role.name} 0x{flags:02X}")
-    lat_e6 = lon_e6 = feat1 = feat2 = name_raw = None
+    lat_e6 = lon_e6 = lat = lon = feat1 = feat2 = name_raw = name = None
     # All or nothing, as firmware does it: when a field that the flags promise is cut off, none is believed.
-    if _NEEDED[flags >> 4] <= len(appdata[:MAX_ADVERT_DATA]):
+    if _NEEDED[flags >> 4] <= used:
         if flags & _HAS_LOCATION:
-            lat_e6, lon_e6 = _coordinate(r, "latitude"), _coordinate(r, "longitude")
+            lat_e6, lon_e6 = r.read(_LOCATION)
+            lat, lon = lat_e6 / 1e6, lon_e6 / 1e6
+            if r.recording:
+                r.note(lat, back=2)
+                r.note(lon)
         if flags & _HAS_FEAT1:
-            feat1 = r.u16("feature 1")
+            (feat1,) = r.read(_FEAT1)
         if flags & _HAS_FEAT2:
-            feat2 = r.u16("feature 2")
+            (feat2,) = r.read(_FEAT2)
         if flags & _HAS_NAME:
-            name_raw = _name(r, start + 100 + MAX_ADVERT_DATA)
-    r.rest("ignored")
-    return Advert(
+            name_raw = r.take(at + _HEAD.size + used - r.at, "name")
+            name = clean_name(name_raw)
+            if r.recording and name_raw:
+                r.note(name)
+    if r.left:
+        r.rest("ignored")
+    return _advert(
         pubkey,
         timestamp,
         signature,
         flags,
         role,
-        None if lat_e6 is None else lat_e6 / 1e6,
-        None if lon_e6 is None else lon_e6 / 1e6,
+        lat,
+        lon,
         lat_e6,
         lon_e6,
         feat1,
         feat2,
-        None if name_raw is None else clean_name(name_raw),
+        name,
         name_raw,
         valid,
         appdata,
     )
 
 
+_advert = quick(Advert)
+_HEAD = Layout(("public key", "32s"), ("timestamp", "I"), ("signature", "64s"))
+_SIGNED_HEAD = 36  # public key and timestamp; appdata follows in what is signed
+_LOCATION = Layout(("latitude", "i"), ("longitude", "i"))
+_FEAT1 = Layout(("feature 1", "H"))
+_FEAT2 = Layout(("feature 2", "H"))
 # Bytes that appdata must have, by the upper nibble of its flags.
 _NEEDED = tuple(1 + 8 * (n & 1) + 2 * (n >> 1 & 1) + 2 * (n >> 2 & 1) for n in range(16))
-
-
-def _coordinate(r: ByteReader, name: str) -> int:
-    value = r.i32(name)
-    if r.recording:
-        r.note(value / 1e6)
-    return value
-
-
-def _name(r: ByteReader, limit: int) -> bytes:
-    raw = r.take(min(r.end, limit) - r.at, "name")
-    if r.recording and raw:
-        r.note(clean_name(raw))
-    return raw

@@ -3,8 +3,8 @@
 from dataclasses import dataclass
 
 from meshwire.keys import KeyRing
-from meshwire.peer import read_ciphertext
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +40,21 @@ class AnonRequest:
         }
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> AnonRequest:
-    dst, sender, mac = r.u8("destination"), r.take(32, "sender's public key"), r.take(2, "MAC")
-    ciphertext = read_ciphertext(r)
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> AnonRequest:
+    dst, sender, mac = r.read(_HEAD)
+    ciphertext = r.rest("ciphertext", 1)
     plain = _open(keys, dst, sender, mac, ciphertext) if keys.key_pairs else None
-    return AnonRequest(dst, sender, mac, ciphertext, plain)
+    return _anon_request(dst, sender, mac, ciphertext, plain)
+
+
+_anon_request = quick(AnonRequest)
+_HEAD = Layout(("destination", "B"), ("sender's public key", "32s"), ("MAC", "2s"))
+_PLAIN = Layout(("timestamp", "I"))
 
 
 def _open(keys: KeyRing, dst: int, sender: bytes, mac: bytes, ciphertext: bytes) -> AnonPlain | None:
     for opened in keys.open_anonymous(dst, sender, mac, ciphertext):
         p = ByteReader(opened.plain)
-        return AnonPlain(opened.receiver, p.u32("timestamp"), p.rest("data"))
+        (timestamp,) = p.read(_PLAIN)
+        return AnonPlain(opened.receiver, timestamp, p.rest("data"))
     return None

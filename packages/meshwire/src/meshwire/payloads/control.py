@@ -1,14 +1,14 @@
 """CONTROL: unencrypted, unsigned housekeeping between neighbours; today the discovery of nodes."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
 from meshwire.enums import Role
-from meshwire.keys import KeyRing
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 DISCOVER_REQ, DISCOVER_RESP = 8, 9
-_HEAD = 6  # bytes up to and with the tag; firmware ignores a shorter discovery
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,27 +74,37 @@ class Control:
         return {"control": {"sub": self.sub}}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> DiscoverRequest | DiscoverResponse | Control:
+def read(r: ByteReader, *_: object) -> DiscoverRequest | DiscoverResponse | Control:
     sub = r.data[r.at] >> 4
     parse = _SUBTYPES.get(sub)
-    if parse is None or r.left < _HEAD:
-        data = r.rest("data")
-        return Control(sub, data)
+    if parse is None or r.left < _REQUEST.size:
+        return Control(sub, r.rest("data"))
     return parse(r)
 
 
 def _discover_request(r: ByteReader) -> DiscoverRequest:
-    first, type_filter, tag = r.u8("discover request"), r.u8("type filter"), r.u32("tag")
-    since = r.u32("since") if r.left >= 4 else 0
+    first, type_filter, tag = r.read(_REQUEST)
+    since = r.read(_SINCE)[0] if r.left >= _SINCE.size else 0
     r.rest("ignored")
-    return DiscoverRequest(bool(first & 1), type_filter, tag, since)
+    return _request(bool(first & 1), type_filter, tag, since)
 
 
 def _discover_response(r: ByteReader) -> DiscoverResponse:
     role = Role(r.u8("discover response") & 15)
     if r.recording:
         r.note(role.name)
-    return DiscoverResponse(role, r.quarter_db("SNR"), r.u32("tag"), r.rest("public key"))
+    (snr_db,) = r.decibels(1, "SNR")
+    (tag,) = r.read(_TAG)
+    return _response(role, snr_db, tag, r.rest("public key"))
 
 
-_SUBTYPES = {DISCOVER_REQ: _discover_request, DISCOVER_RESP: _discover_response}
+_request = quick(DiscoverRequest)
+_response = quick(DiscoverResponse)
+# Six bytes up to and with the tag, in both forms; firmware ignores a shorter discovery.
+_REQUEST = Layout(("discover request", "B"), ("type filter", "B"), ("tag", "I"))
+_SINCE = Layout(("since", "I"))
+_TAG = Layout(("tag", "I"))
+_SUBTYPES: dict[int, Callable[[ByteReader], DiscoverRequest | DiscoverResponse]] = {
+    DISCOVER_REQ: _discover_request,
+    DISCOVER_RESP: _discover_response,
+}

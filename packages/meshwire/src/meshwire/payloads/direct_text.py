@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from meshwire.keys import KeyRing
 from meshwire.peer import describe, read_envelope
+from meshwire.quick import quick
 from meshwire.reader import ByteReader
 from meshwire.text import clean_text, read_text
 
@@ -46,9 +47,13 @@ class DirectText:
         return found
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> DirectText:
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> DirectText:
     dst, src, mac, ciphertext = read_envelope(r)
-    return DirectText(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+    plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
+    return _direct_text(dst, src, mac, ciphertext, plain)
+
+
+_direct_text = quick(DirectText)
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> DirectMessage | None:

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from meshwire.keys import KeyRing
-from meshwire.peer import read_ciphertext
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +43,24 @@ class GroupData:
         return {"group": group}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> GroupData:
-    channel, mac, ciphertext = r.u8("channel hash"), r.take(2, "MAC"), read_ciphertext(r)
-    return GroupData(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> GroupData:
+    channel, mac = r.read(_HEAD)
+    ciphertext = r.rest("ciphertext", 1)
+    return _group_data(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
+
+
+_group_data = quick(GroupData)
+_HEAD = Layout(("channel hash", "B"), ("MAC", "2s"))
 
 
 def _open(keys: KeyRing, channel_hash: int, mac: bytes, ciphertext: bytes) -> ChannelData | None:
     for channel, plain in keys.open_channel(channel_hash, mac, ciphertext):
         r = ByteReader(plain)
-        data_type, size = r.u16("data type"), r.u8("data length")
+        data_type, size = r.read(_DATA_HEAD)
         # A length beyond the plaintext means that the two MAC bytes fitted by chance; firmware drops it as well.
         if size <= r.left:
             return ChannelData(channel.name, channel.key, data_type, r.take(size, "data"))
     return None
+
+
+_DATA_HEAD = Layout(("data type", "H"), ("data length", "B"))

@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from meshwire.keys import KeyRing
-from meshwire.peer import read_ciphertext
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 from meshwire.text import clean_text, read_text
 
 
@@ -48,9 +48,14 @@ class GroupText:
         return {"group": group}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> GroupText:
-    channel, mac, ciphertext = r.u8("channel hash"), r.take(2, "MAC"), read_ciphertext(r)
-    return GroupText(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> GroupText:
+    channel, mac = r.read(_HEAD)
+    ciphertext = r.rest("ciphertext", 1)
+    return _group_text(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
+
+
+_group_text = quick(GroupText)
+_HEAD = Layout(("channel hash", "B"), ("MAC", "2s"))
 
 
 def _open(keys: KeyRing, channel_hash: int, mac: bytes, ciphertext: bytes) -> GroupMessage | None:

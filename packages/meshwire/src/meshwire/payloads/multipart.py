@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 from meshwire.enums import PayloadType
-from meshwire.keys import KeyRing
 from meshwire.reader import ByteReader
 
 
@@ -27,7 +26,7 @@ class Multipart:
         return {"multipart": found}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Multipart:
+def read(r: ByteReader, *_: object) -> Multipart:
     first = r.u8("remaining, inner type")
     remaining, inner = first >> 4, PayloadType(first & 15)
     if r.recording:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from meshwire.keys import KeyRing
+from meshwire.quick import quick
 from meshwire.reader import ByteReader
 
 
@@ -16,5 +16,8 @@ class Opaque:
         return {}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Opaque:
-    return Opaque(r.rest("data"))
+def read(r: ByteReader, *_: object) -> Opaque:
+    return _opaque(r.rest("data"))
+
+
+_opaque = quick(Opaque)

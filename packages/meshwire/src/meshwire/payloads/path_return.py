@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from meshwire.errors import DecodeError
 from meshwire.keys import KeyRing
 from meshwire.peer import describe, read_envelope
+from meshwire.quick import quick
 from meshwire.reader import ByteReader
 
 
@@ -37,9 +38,13 @@ class PathReturn:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> PathReturn:
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> PathReturn:
     dst, src, mac, ciphertext = read_envelope(r)
-    return PathReturn(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+    plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
+    return _path_return(dst, src, mac, ciphertext, plain)
+
+
+_path_return = quick(PathReturn)
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> PathPlain | None:
@@ -48,7 +53,7 @@ def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> P
         path_len = p.u8("path length")
         size, count = (path_len >> 6) + 1, path_len & 63
         try:
-            hops = tuple(p.take(size, "hop") for _ in range(count))
+            hops = p.pieces(count, size, "hop") if size < 4 else ()
             return PathPlain(opened.sender, opened.receiver, size, hops, p.u8("extra type") & 15, p.rest("extra"))
         except DecodeError:
             continue  # a path longer than the plaintext: the two MAC bytes fitted by chance

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from meshwire.keys import KeyRing
+from meshwire.quick import quick
 from meshwire.reader import ByteReader
 
 
@@ -16,5 +16,8 @@ class RawCustom:
         return {}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> RawCustom:
-    return RawCustom(r.rest("data"))
+def read(r: ByteReader, *_: object) -> RawCustom:
+    return _raw_custom(r.rest("data"))
+
+
+_raw_custom = quick(RawCustom)

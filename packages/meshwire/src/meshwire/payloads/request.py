@@ -5,7 +5,8 @@ from enum import IntEnum
 
 from meshwire.keys import KeyRing
 from meshwire.peer import describe, read_envelope
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 class RequestType(IntEnum):
@@ -44,13 +45,19 @@ class Request:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Request:
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Request:
     dst, src, mac, ciphertext = read_envelope(r)
-    return Request(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+    plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
+    return _request(dst, src, mac, ciphertext, plain)
+
+
+_request = quick(Request)
+_PLAIN = Layout(("timestamp", "I"), ("type", "B"))
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> RequestPlain | None:
     for opened in keys.open_direct(dst, src, mac, ciphertext):
         p = ByteReader(opened.plain)
-        return RequestPlain(opened.sender, opened.receiver, p.u32("timestamp"), p.u8("type"), p.rest("data"))
+        timestamp, req_type = p.read(_PLAIN)
+        return RequestPlain(opened.sender, opened.receiver, timestamp, req_type, p.rest("data"))
     return None

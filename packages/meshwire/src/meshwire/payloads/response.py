@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 from meshwire.keys import KeyRing
 from meshwire.peer import describe, read_envelope
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,13 +32,19 @@ class Response:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool) -> Response:
+def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Response:
     dst, src, mac, ciphertext = read_envelope(r)
-    return Response(dst, src, mac, ciphertext, _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None)
+    plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
+    return _response(dst, src, mac, ciphertext, plain)
+
+
+_response = quick(Response)
+_PLAIN = Layout(("tag", "I"))
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> ResponsePlain | None:
     for opened in keys.open_direct(dst, src, mac, ciphertext):
         p = ByteReader(opened.plain)
-        return ResponsePlain(opened.sender, opened.receiver, p.u32("tag"), p.rest("data"))
+        (tag,) = p.read(_PLAIN)
+        return ResponsePlain(opened.sender, opened.receiver, tag, p.rest("data"))
     return None

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from meshwire.keys import KeyRing
-from meshwire.reader import ByteReader
+from meshwire.quick import quick
+from meshwire.reader import ByteReader, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +39,14 @@ class Trace:
         }
 
 
-def read(r: ByteReader, keys: KeyRing, *, verify: bool, snr_path: bytes = b"") -> Trace:
-    tag, auth_code, flags = r.u32("tag"), r.u32("auth code"), r.u8("flags")
+def read(r: ByteReader, path: bytes, *_: object) -> Trace:
+    tag, auth_code, flags = r.read(_HEAD)
     size = 1 << (flags & 3)
-    route = []
-    while r.left:
-        route.append(r.take(min(size, r.left), f"route {len(route) + 1}" if r.recording else "route"))
-    snr = ByteReader(snr_path)
-    return Trace(tag, auth_code, flags, size, tuple(route), tuple([snr.quarter_db("SNR") for _ in snr_path]))
+    route = r.pieces(r.left // size, size, "route")
+    if r.left:
+        route += (r.rest("route cut"),)
+    return _trace(tag, auth_code, flags, size, route, ByteReader(path).decibels(len(path), "SNR"))
+
+
+_trace = quick(Trace)
+_HEAD = Layout(("tag", "I"), ("auth code", "I"), ("flags", "B"))
