@@ -151,3 +151,14 @@ def reach(db: apsw.Connection, node_id: int) -> tuple[Reach, ...]:
 def adverts_since(db: apsw.Connection, node_id: int, *, since: int) -> int:
     """Adverts (transmissions) of a node since then."""
     return int(db.execute(statement("adverts_since"), {"node": node_id, "since": since}).get)
+
+
+def by_name(db: apsw.Connection, name: str, *, limit: int = 100) -> tuple[NodeRow, ...]:
+    """At most `limit` nodes of exactly this name."""
+    return tuple(NodeRow(*row) for row in db.execute(statement("named_exactly"), {"name": name, "limit": limit}))
+
+
+def middle(db: apsw.Connection) -> tuple[float, float] | None:
+    """Mean latitude and longitude of all nodes, whole degrees, which shows no single position; None: none has one."""
+    found: Any = db.execute(statement("middle")).fetchone()
+    return None if found[0] is None else (float(round(found[0] / 1e6)), float(round(found[1] / 1e6)))

@@ -74,3 +74,11 @@ group by o.observer_id order by count(*) desc, o.observer_id
 
 -- name: adverts_since
 select count(*) from transmissions t where t.node_id = :node and t.first_seen >= :since
+
+-- name: named_exactly
+select
+-- include: columns
+from nodes n where n.name = :name limit :limit
+
+-- name: middle
+select avg(n.lat_e6), avg(n.lon_e6) from nodes n where n.lat_e6 is not null

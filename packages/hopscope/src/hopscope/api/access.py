@@ -1,0 +1,97 @@
+"""Who may do what: every route is open or for an operator with the key. Knows how to compare keys, not what they open.
+
+Also counts the long-lived connections of each address.
+"""
+
+import hmac
+from collections import Counter
+from typing import Any
+
+from litestar.connection import ASGIConnection
+from litestar.exceptions import PermissionDeniedException
+from litestar.handlers.base import BaseRouteHandler
+
+OPEN: dict[str, Any] = {"access": "open"}
+OPERATOR: dict[str, Any] = {"access": "operator"}  # goes with guards=[operator]
+
+KEY_HEADER = "x-api-key"
+SHORTEST_KEY = 16
+WELL_KNOWN = frozenset(
+    {
+        "0123456789abcdef",
+        "1234567890123456",
+        "aaaaaaaaaaaaaaaa",
+        "changemechangeme",
+        "your-secret-api-key-here",
+        "your-api-key-here",
+        "test-api-key-test",
+        "hopscope-api-key",
+        "correct horse battery staple",
+        "passwordpassword",
+    }
+)
+
+STREAMS_PER_ADDRESS = 20  # open /ws and /api/live connections of one address: a household or an office behind one
+STREAMS_IN_ALL = 500
+
+
+def weakness(key: str) -> str | None:
+    """Why an API key must not be used, or None when it may. Its own words never appear in the sentence."""
+    if len(key) < SHORTEST_KEY:
+        return f"it has fewer than {SHORTEST_KEY} characters"
+    if not key.isascii() or not key.isprintable():
+        return "it has characters that an HTTP header cannot carry"
+    if key.strip().lower() in WELL_KNOWN:
+        return "it is a well-known example"
+    if len(set(key)) < 6:
+        return "it repeats a few characters"
+    return None
+
+
+def matches(key: str | None, given: str | None) -> bool:
+    """Whether the given key is the configured one; takes the same time wherever they differ."""
+    if key is None or given is None:
+        return False
+    return hmac.compare_digest(key.encode(), given.encode())
+
+
+def operator(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
+    """Guard: 403 unless the request carries the configured key. No key configured: always 403."""
+    key = connection.app.state.context.settings.api_key
+    if key is None:
+        raise PermissionDeniedException("operator requests are off: no API key is configured (HOPSCOPE_API_KEY)")
+    if not matches(key, connection.headers.get(KEY_HEADER)):
+        raise PermissionDeniedException("this needs the operator's key in the header X-API-Key")
+
+
+class Streams:
+    """How many long-lived connections each address has open. One event loop uses it, so it has no lock."""
+
+    def __init__(self, *, per_address: int = STREAMS_PER_ADDRESS, in_all: int = STREAMS_IN_ALL) -> None:
+        self._per_address = per_address
+        self._in_all = in_all
+        self._open: Counter[str] = Counter()
+
+    def enter(self, address: str) -> bool:
+        """True when the address may open one more; then `leave` must follow."""
+        if self._open[address] >= self._per_address or self._open.total() >= self._in_all:
+            return False
+        self._open[address] += 1
+        return True
+
+    def leave(self, address: str) -> None:
+        """One connection of the address has ended."""
+        self._open[address] -= 1
+        if not self._open[address]:
+            del self._open[address]
+
+    def count(self) -> int:
+        """Connections open now."""
+        return self._open.total()
+
+
+def allowed_origin(origin: str | None, host: str | None, allowed: tuple[str, ...]) -> bool:
+    """Whether a page of this origin may open /ws: none given (not a browser), the own host, or a listed one."""
+    if origin is None:
+        return True
+    return origin in allowed or (host is not None and origin.split("://", 1)[-1] == host)

@@ -1,0 +1,47 @@
+"""What the handlers of one application share. Made once by the composition root; holds no request."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from hopscope.api.access import Streams
+from hopscope.api.counted import Counted
+from hopscope.api.facts import FactsReader
+from hopscope.api.memo import Memo
+from hopscope.api.migrations_status import StatusReader
+from hopscope.api.shown import Decoder
+from hopscope.api.timings import Timings
+from hopscope.config.settings import Settings
+from hopscope.store.pool import ReadPool
+
+
+def wall_clock_ms() -> int:
+    """Now, ms since 1970 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class WebFiles:
+    """Where the web app lies: its files, the shell served for every page, the page that shows the API."""
+
+    static: Path
+    index: Path
+    api_docs: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """The parts that handlers use."""
+
+    settings: Settings
+    pool: ReadPool
+    facts: FactsReader
+    counted: Memo[Counted]
+    decoder: Decoder
+    migrations: StatusReader
+    timings: Timings
+    streams: Streams
+    web: WebFiles
+    version: str
+    now_ms: Callable[[], int] = wall_clock_ms

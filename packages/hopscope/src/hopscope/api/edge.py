@@ -1,0 +1,135 @@
+"""The outermost layer of every answer, errors and files included: security headers, load status, ETag, timing.
+
+Refuses requests whose path or query holds a NUL before anything else reads them.
+"""
+
+import time
+from collections.abc import Callable, Iterable
+from hashlib import blake2b
+from typing import Any
+from urllib.parse import urlsplit
+
+from litestar.enums import ScopeType
+from litestar.types import ASGIApp, Message, Receive, Scope, Send
+
+from hopscope.api.timings import Timings
+from hopscope.config.settings import MapTiles
+
+LOAD_STATUS = b"x-corescope-load-status"
+NUL = b"%00"
+NUL_REFUSED = b'{"error":"the request holds a NUL character"}'
+ETAG_BYTES = 12
+
+Header = tuple[bytes, bytes]
+
+
+def security_headers(tiles: MapTiles | None) -> tuple[Header, ...]:
+    """What every answer carries. The host of a configured street map may be loaded from, nothing else outside."""
+    images = "'self' data:" if tiles is None else f"'self' data: {tile_host(tiles.url)}"
+    policy = (
+        f"default-src 'none'; script-src 'self'; style-src 'self'; img-src {images}; connect-src 'self'; "
+        "font-src 'self'; manifest-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    )
+    return (
+        (b"content-security-policy", policy.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"x-frame-options", b"DENY"),
+        (b"referrer-policy", b"no-referrer" if tiles is None else b"origin"),
+        (b"cross-origin-opener-policy", b"same-origin"),
+        (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+    )
+
+
+def tile_host(url: str) -> str:
+    """Scheme and host of a tile URL for the policy; `{s}` stands for one label of the host."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.replace('{s}', '*')}"
+
+
+class Edge:
+    """An ASGI application around the real one."""
+
+    def __init__(
+        self, app: ASGIApp, *, headers: Iterable[Header], history_complete: Callable[[], bool], timings: Timings
+    ) -> None:
+        self._app = app
+        self._headers = tuple(headers)
+        self._history_complete = history_complete
+        self._timings = timings
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request; WebSocket connections pass through."""
+        if scope["type"] != ScopeType.HTTP:
+            await self._app(scope, receive, send)
+            return
+        answer = _Answer(scope, send, self._fixed(scope))
+        if NUL in scope["raw_path"] or NUL in scope["query_string"] or "\0" in scope["path"]:
+            await answer.refuse(NUL_REFUSED)
+            return
+        began = time.perf_counter()
+        await self._app(scope, receive, answer.send)
+        template = scope.get("path_template")
+        if template and not route_option(scope, "stream"):
+            self._timings.record(template, (time.perf_counter() - began) * 1000, answer.status)
+
+    def _fixed(self, scope: Scope) -> list[Header]:
+        status = b"ready" if self._history_complete() else b"loading"
+        headers = [*self._headers, (LOAD_STATUS, status)]
+        if not scope["path"].startswith("/static/"):
+            headers.append((b"cache-control", b"no-store"))
+        return headers
+
+
+class _Answer:
+    """The messages of one answer on their way out."""
+
+    __slots__ = ("_fixed", "_held", "_scope", "_send", "status")
+
+    def __init__(self, scope: Scope, send: Send, fixed: list[Header]) -> None:
+        self._scope, self._send, self._fixed = scope, send, fixed
+        self._held: Any = None
+        self.status = 500
+
+    async def refuse(self, body: bytes) -> None:
+        headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+        await self.send({"type": "http.response.start", "status": 400, "headers": headers})
+        await self.send({"type": "http.response.body", "body": body, "more_body": False})
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            present = {name for name, _ in message["headers"]}
+            added = [header for header in self._fixed if header[0] not in present]
+            start = {**message, "headers": [*message["headers"], *added]}
+            if self.status == 200 and route_option(self._scope, "etag"):
+                self._held = start
+                return
+            await self._send(start)  # type: ignore[arg-type]
+            return
+        if self._held is not None:
+            message = await self._tag(message)
+        await self._send(message)
+
+    async def _tag(self, message: Message) -> Message:
+        """Name the body by what it holds; a client that has it already gets 304 without it."""
+        start, self._held = self._held, None
+        body = message["body"]  # type: ignore[typeddict-item]
+        tag = b'W/"' + blake2b(body, digest_size=ETAG_BYTES).hexdigest().encode() + b'"'
+        if tag in request_header(self._scope, b"if-none-match"):
+            self.status = start["status"] = 304
+            start["headers"] = [h for h in start["headers"] if h[0] not in (b"content-length", b"content-type")]
+            message = {"type": "http.response.body", "body": b"", "more_body": False}
+        start["headers"].append((b"etag", tag))
+        await self._send(start)
+        return message
+
+
+def route_option(scope: Scope, name: str) -> Any:
+    """An option of the matched route; None before one is matched."""
+    handler = scope.get("route_handler")
+    return handler.opt.get(name) if handler is not None else None
+
+
+def request_header(scope: Scope, name: bytes) -> bytes:
+    """The first header of that name, or nothing."""
+    return next((value for key, value in scope["headers"] if key == name), b"")

@@ -1,0 +1,157 @@
+"""The one truth about data migrations: what /api/perf, /api/healthz, the load-status header and the banner say.
+
+Reads the engine's ledger at most once a second through a read-only connection; the writer is never asked.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from hopscope.api.memo import Memo
+from hopscope.store import ledger
+from hopscope.store.pool import CannotRead, ReadPool
+
+EVERY_S = 1.0
+STATES = frozenset(
+    ["pending", "running", "paused", "interrupted", "verifying", "done", "failed", "cancelled", "parked"]
+)
+RENAMED = {"pending_async": "interrupted"}  # a CoreScope ledger's word for work that was begun and not ended
+RUNNING = frozenset({"running", "verifying"})
+SETTLED = frozenset({"done", "cancelled", "parked"})  # nothing more of the history will come from these
+
+
+class MigrationInfo(msgspec.Struct, frozen=True, rename="camel"):
+    """One data migration, as clients see it. Times RFC 3339 UTC; rate rows a second; null: unknown."""
+
+    name: str
+    status: str
+    rows_processed: int | None
+    rows_total: int | None
+    rows_total_estimated: bool
+    rate: float | None
+    eta_seconds: float | None
+    elapsed_sec: float | None
+    error_message: str | None
+    started_at: str | None
+    ended_at: str | None
+    reason: str | None
+    quarantined: int
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationsStatus:
+    """All migrations. `error`: why the ledger could not be read; then the rest is what was last known."""
+
+    migrations: tuple[MigrationInfo, ...] = ()
+    unacknowledged: tuple[str, ...] = ()  # names of failed ones that nobody acknowledged
+    error: str | None = None
+
+    @property
+    def running(self) -> bool | None:
+        """Whether one runs; None: not known."""
+        return None if self.error else any(m.status in RUNNING for m in self.migrations)
+
+    @property
+    def failed(self) -> bool | None:
+        """Whether one failed and nobody acknowledged it; None: not known."""
+        return None if self.error else bool(self.unacknowledged)
+
+    @property
+    def history_complete(self) -> bool:
+        """Whether every migration that fills history has come to its end. Not known counts as no."""
+        return self.error is None and all(m.status in SETTLED for m in self.migrations)
+
+    @property
+    def not_ready(self) -> str | None:
+        """Why the installation is not ready as far as migrations go, or None."""
+        if self.error:
+            return f"the status of data migrations cannot be read: {self.error}"
+        return f"migration failed: {self.unacknowledged[0]}" if self.unacknowledged else None
+
+
+@dataclass(slots=True)
+class StatusReader:
+    """Keeps the newest status; when the ledger cannot be read, the last good rows with the reason."""
+
+    pool: ReadPool
+    now_s: Callable[[], float] = time.time
+    _memo: Memo[MigrationsStatus] = field(init=False)
+    _last: MigrationsStatus = field(init=False, default_factory=MigrationsStatus)
+
+    def __post_init__(self) -> None:
+        self._memo = Memo(self._read, every_s=EVERY_S)
+
+    def current(self) -> MigrationsStatus:
+        """Not older than a second. Never raises for a database that cannot be read."""
+        return self._memo.get()
+
+    @property
+    def last(self) -> MigrationsStatus:
+        """What was last read, without reading."""
+        return self._last
+
+    def _read(self) -> MigrationsStatus:
+        try:
+            self._last = status_of(self.pool.read(ledger.rows), now_s=self.now_s())
+        except CannotRead as error:
+            self._last = MigrationsStatus(self._last.migrations, self._last.unacknowledged, str(error))
+        return self._last
+
+
+def status_of(rows: tuple[dict[str, Any], ...], *, now_s: float) -> MigrationsStatus:
+    """The status that the ledger's rows tell. Columns that an older ledger lacks are unknown."""
+    infos = tuple(info_of(row, now_s=now_s) for row in rows)
+    pending = tuple(
+        info.name
+        for info, row in zip(infos, rows, strict=True)
+        if info.status == "failed" and not row.get("acknowledged_at")
+    )
+    return MigrationsStatus(infos, pending)
+
+
+def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
+    """One migration of one ledger row."""
+    status = str(row.get("status"))
+    status = RENAMED.get(status, status)
+    started, ended = moment(row.get("started_at")), moment(row.get("ended_at"))
+    processed, total = row.get("rows_processed"), row.get("rows_total")
+    elapsed = None if started is None else max(0.0, (ended if ended is not None else now_s) - started)
+    active = row.get("active_seconds") or elapsed
+    rate = processed / active if processed and active and status in RUNNING else None
+    left = None if total is None or processed is None or processed > total else total - processed
+    error = row.get("error")
+    return MigrationInfo(
+        name=str(row["name"]),
+        status=status if status in STATES else "unknown",
+        rows_processed=processed,
+        rows_total=total,
+        rows_total_estimated=bool(row.get("rows_total_estimated")),
+        rate=rate,
+        eta_seconds=left / rate if rate and left is not None else None,
+        elapsed_sec=elapsed,
+        error_message=str(error) if error else None,
+        started_at=rfc3339(started),
+        ended_at=rfc3339(ended),
+        reason=row.get("reason"),
+        quarantined=int(row.get("quarantined") or 0),
+    )
+
+
+def moment(text: Any) -> float | None:
+    """Unix seconds of a ledger's time: RFC 3339, or SQLite's `YYYY-MM-DD HH:MM:SS` in UTC; None: none or unreadable."""
+    if not isinstance(text, str):
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+def rfc3339(seconds: float | None) -> str | None:
+    """RFC 3339 UTC in whole seconds."""
+    return None if seconds is None else datetime.fromtimestamp(int(seconds), UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,96 @@
+"""The web app's files, and its shell: one page for every address of the app. Serves only what it finds there."""
+
+import mimetypes
+from dataclasses import dataclass
+from functools import lru_cache
+from hashlib import blake2b
+from pathlib import Path
+from typing import Any
+
+from litestar import Request, Response, get
+from litestar.handlers import HTTPRouteHandler
+
+from hopscope.api.access import OPEN
+from hopscope.api.context import Context
+from hopscope.api.errors import NotFound
+
+PAGES = (
+    "/",
+    "/packets",
+    "/packets/{key:str}",
+    "/map",
+    "/nodes",
+    "/nodes/{key:str}",
+    "/channels",
+    "/channels/{key:str}",
+    "/observers",
+    "/observers/{key:str}",
+    "/system",
+    "/analytics",
+    "/live",
+)
+KINDS = {".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".woff2": "font/woff2"}
+REVALIDATE = "no-cache"  # kept by browsers, asked for again each time: an upgrade shows at once
+
+
+@dataclass(frozen=True, slots=True)
+class WebFile:
+    """A file as it is served."""
+
+    content: bytes
+    kind: str
+    etag: str
+
+
+@lru_cache(maxsize=512)
+def read_file(path: Path, _modified_ns: int) -> WebFile:
+    """The file; kept until it changes."""
+    content = path.read_bytes()
+    kind = KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
+    if kind.startswith("text/") and "charset" not in kind:
+        kind += "; charset=utf-8"
+    return WebFile(content, kind, f'"{blake2b(content, digest_size=12).hexdigest()}"')
+
+
+def within(root: Path, name: str) -> Path | None:
+    """The file of that name below the root, or None: not there, or outside of it."""
+    path = (root / name.lstrip("/")).resolve()
+    return path if path.is_relative_to(root.resolve()) and path.is_file() else None
+
+
+def serve(request: Request[Any, Any, Any], path: Path | None) -> Response[bytes]:
+    """The file, or 304 when the client has it; 404 where there is none."""
+    if path is None:
+        raise NotFound("no such file")
+    file = read_file(path, path.stat().st_mtime_ns)
+    headers = {"ETag": file.etag, "Cache-Control": REVALIDATE}
+    if file.etag in request.headers.get("if-none-match", ""):
+        return Response(b"", status_code=304, headers=headers, media_type=file.kind)
+    return Response(file.content, headers=headers, media_type=file.kind)
+
+
+@get("/static/{name:path}", opt=OPEN, sync_to_thread=False, include_in_schema=False)
+def static_file(request: Request[Any, Any, Any], context: Context, name: str) -> Response[bytes]:
+    """A file of the web app."""
+    return serve(request, within(context.web.static, name))
+
+
+@get("/favicon.ico", opt=OPEN, sync_to_thread=False, include_in_schema=False)
+def favicon(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    """The icon that browsers ask for by themselves."""
+    return serve(request, within(context.web.static, "icon.svg"))
+
+
+@get(list(PAGES), opt=OPEN, sync_to_thread=False, include_in_schema=False)
+def shell(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    """The web app; it reads its address itself."""
+    return serve(request, context.web.index if context.web.index.is_file() else None)
+
+
+@get("/api/docs", opt=OPEN, sync_to_thread=False, include_in_schema=False)
+def api_docs(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+    """A page that shows /api/spec, from our own files."""
+    return serve(request, context.web.api_docs if context.web.api_docs.is_file() else None)
+
+
+ROUTES: tuple[HTTPRouteHandler, ...] = (static_file, favicon, shell, api_docs)
