@@ -168,7 +168,7 @@ def test_meshwire_reads_every_stored_frame_as_the_truth_says() -> None:
     for record in records:
         if isinstance(fate := record.fate, Received):
             fields = json.loads(record.payload)
-            packet = meshwire.decode(bytes.fromhex(fields["raw"].removeprefix("0x")), keys)
+            packet = meshwire.decode(bytes.fromhex(fields["raw"].removeprefix("0x")), keys=keys)
             assert packet.hash.hex().upper() == fate.hash
             if isinstance(packet.payload, meshwire.Advert):
                 assert bool(packet.payload.signature_valid) == (fate.advert is not None)
