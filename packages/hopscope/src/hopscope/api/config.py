@@ -6,7 +6,7 @@ from litestar import get
 from msgspec import Struct
 
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Context, Given
 from hopscope.api.corescope_json import ROLES, TYPES
 from hopscope.api.corescope_json import ROUTES as ROUTE_NAMES
 from hopscope.store import nodes, sources
@@ -43,7 +43,7 @@ class ClientConfig(Struct):
 
 
 @get("/api/config/client", opt=OPEN, sync_to_thread=True, tags=["config"])
-def client_config(context: Context) -> ClientConfig:
+def client_config(context: Given) -> ClientConfig:
     """Title, map, regions, and the words for numbers. Answers without a database too."""
     settings = context.settings
     tiles = settings.tiles
@@ -81,7 +81,7 @@ def region_labels(context: Context) -> dict[str, str]:
 
 
 @get("/api/config/regions", opt=OPEN, sync_to_thread=True, tags=["config"])
-def regions(context: Context) -> dict[str, str]:
+def regions(context: Given) -> dict[str, str]:
     """Region codes and their labels."""
     return region_labels(context)
 
@@ -93,7 +93,7 @@ def cache() -> dict[str, int]:
 
 
 @get("/api/config/theme", opt=OPEN, sync_to_thread=False, tags=["config"])
-def theme(context: Context) -> dict[str, Any]:
+def theme(context: Given) -> dict[str, Any]:
     """The site's name; colours are the client's own."""
     return {
         "branding": {"siteName": context.settings.title},
@@ -106,7 +106,7 @@ def theme(context: Context) -> dict[str, Any]:
 
 
 @get("/api/config/map", opt=OPEN, sync_to_thread=True, tags=["config"])
-def map_view(context: Context) -> dict[str, Any]:
+def map_view(context: Given) -> dict[str, Any]:
     """Where a map may begin: the middle of the nodes that have a position; null where none has."""
     try:
         middle = context.pool.read(nodes.middle)

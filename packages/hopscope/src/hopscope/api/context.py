@@ -5,6 +5,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from litestar.di import NamedDependency
+
 from hopscope.api.access import Streams
 from hopscope.api.counted import Counted
 from hopscope.api.facts import FactsReader
@@ -45,3 +47,6 @@ class Context:
     web: WebFiles
     version: str
     now_ms: Callable[[], int] = wall_clock_ms
+
+
+Given = NamedDependency[Context]  # how a handler asks for it: `context: Given`

@@ -11,7 +11,7 @@ from litestar import Response, get
 from msgspec import UNSET, Struct, UnsetType
 
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Given
 from hopscope.api.migrations_status import MigrationInfo, MigrationsStatus
 from hopscope.store import sources, stats
 from hopscope.store.pool import CannotRead
@@ -71,7 +71,7 @@ def livez() -> Alive:
 
 
 @get("/readyz", opt=OPEN, sync_to_thread=True, tags=["health"])
-def readyz(context: Context) -> Response[Alive]:
+def readyz(context: Given) -> Response[Alive]:
     """200 while the database can be served, also during a migration and after a failed one; else 503."""
     try:
         context.pool.read(stats.totals)
@@ -81,7 +81,7 @@ def readyz(context: Context) -> Response[Alive]:
 
 
 @get("/api/healthz", opt=OPEN, sync_to_thread=True, tags=["health"])
-def healthz(context: Context) -> Response[Healthz]:
+def healthz(context: Given) -> Response[Healthz]:
     """Readiness with its reason. 503 while the database cannot be served; not ready after a failed migration."""
     status = context.migrations.current()
     try:
@@ -120,7 +120,7 @@ def liveness(row: sources.SourceRow) -> Liveness:
 
 
 @get("/api/health", opt=OPEN, sync_to_thread=True, tags=["health"])
-def health(context: Context) -> dict[str, Any]:
+def health(context: Given) -> dict[str, Any]:
     """How this process does: memory, answers, connections. Keys that describe another runtime are zero."""
     measured = context.timings.snapshot()
     totals = context.pool.read(stats.totals)

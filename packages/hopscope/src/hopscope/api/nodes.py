@@ -5,12 +5,12 @@ from typing import Annotated, Any
 
 import apsw
 from litestar import get
-from litestar.params import Parameter
+from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from hopscope.api import query
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Given
 from hopscope.api.errors import Ambiguous, BadRequest, NotFound
 from hopscope.api.facts import Facts
 from hopscope.api.node_shapes import NodeOut, node_out
@@ -74,21 +74,21 @@ class NodeHealth(Struct):
 
 @get("/api/nodes", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["nodes"])
 def list_nodes(
-    context: Context,
+    context: Given,
     *,
     limit: query.Limit = 50,
     offset: query.Offset = 0,
     cursor: query.Cursor = None,
-    role: Annotated[str | None, Parameter(description="companion, repeater, room, sensor or none")] = None,
-    region: Annotated[str | None, Parameter(max_length=500, description="IATA codes, with commas.")] = None,
-    last_heard: Annotated[str | None, Parameter(query="lastHeard", description="1h, 6h, 24h, 7d or 30d")] = None,
+    role: Annotated[str | None, QueryParameter(description="companion, repeater, room, sensor or none")] = None,
+    region: Annotated[str | None, QueryParameter(max_length=500, description="IATA codes, with commas.")] = None,
+    last_heard: Annotated[str | None, QueryParameter(name="lastHeard", description="1h, 6h, 24h, 7d or 30d")] = None,
     sort_by: Annotated[
-        str | None, Parameter(query="sortBy", description="lastSeen, name, packetCount, firstSeen")
+        str | None, QueryParameter(name="sortBy", description="lastSeen, name, packetCount, firstSeen")
     ] = None,
     search: Annotated[
-        str | None, Parameter(max_length=100, description="Part of a name, or a key's beginning.")
+        str | None, QueryParameter(max_length=100, description="Part of a name, or a key's beginning.")
     ] = None,
-    before: Annotated[str | None, Parameter(max_length=40, description="First heard at this time or before.")] = None,
+    before: Annotated[str | None, QueryParameter(max_length=40, description="First heard by then.")] = None,
 ) -> NodeList:
     """Nodes, newest heard first."""
     facts = context.facts.current()
@@ -122,7 +122,7 @@ def regions(text: str | None, facts: Facts) -> tuple[int, ...] | None:
 
 
 @get("/api/nodes/search", opt=OPEN, sync_to_thread=True, tags=["nodes"])
-def search_nodes(context: Context, q: Annotated[str | None, Parameter(max_length=100)] = None) -> FoundNodes:
+def search_nodes(context: Given, q: Annotated[str | None, QueryParameter(max_length=100)] = None) -> FoundNodes:
     """At most ten nodes by part of their name or the beginning of their key."""
     if not q:
         return FoundNodes([])
@@ -160,7 +160,7 @@ def newest_adverts(db: apsw.Connection, node: NodeRow) -> packets.PacketPage:
 
 
 @get("/api/nodes/{key:str}", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["nodes"])
-def node(context: Context, key: Annotated[str, Parameter(max_length=100)]) -> NodeDetail:
+def node(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> NodeDetail:
     """A node by its public key, or by the first 8 or more digits of it when only one node's key begins so."""
     facts = context.facts.current()
 
@@ -174,7 +174,7 @@ def node(context: Context, key: Annotated[str, Parameter(max_length=100)]) -> No
 
 
 @get("/api/nodes/{key:str}/health", opt=OPEN, sync_to_thread=True, tags=["nodes"])
-def node_health(context: Context, key: Annotated[str, Parameter(max_length=100)]) -> NodeHealth:
+def node_health(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> NodeHealth:
     """Who heard a node's newest 200 adverts, and how well."""
     facts = context.facts.current()
     now = context.now_ms()

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 import apsw
 from litestar.di import Provide
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from hopscope.api import query
 from hopscope.api.facts import Facts
@@ -34,19 +34,19 @@ class PacketFilter:
 def packet_filter(
     *,
     payload_type: Annotated[
-        str | None, Parameter(query="type", description="Number or name of the payload type.")
+        str | None, QueryParameter(name="type", description="Number or name of the payload type.")
     ] = None,
-    route: Annotated[str | None, Parameter(description="Number or name of the route.")] = None,
+    route: Annotated[str | None, QueryParameter(description="Number or name of the route.")] = None,
     region: Annotated[
-        str | None, Parameter(max_length=500, description="IATA codes of observers, with commas.")
+        str | None, QueryParameter(max_length=500, description="IATA codes of observers, with commas.")
     ] = None,
-    observer: Annotated[str | None, Parameter(max_length=100, description="An observer's id.")] = None,
-    packet_hash: Annotated[str | None, Parameter(query="hash", description="A packet hash, 16 hex digits.")] = None,
-    since: Annotated[str | None, Parameter(max_length=40, description="RFC 3339 time, inclusive.")] = None,
-    until: Annotated[str | None, Parameter(max_length=40, description="RFC 3339 time, inclusive.")] = None,
-    node: Annotated[str | None, Parameter(max_length=100, description="A node's key or name: its adverts.")] = None,
-    nodes: Annotated[str | None, Parameter(max_length=8000, description="Nodes' keys, with commas.")] = None,
-    channel: Annotated[str | None, Parameter(max_length=100, description="A channel's name.")] = None,
+    observer: Annotated[str | None, QueryParameter(max_length=100, description="An observer's id.")] = None,
+    packet_hash: Annotated[str | None, QueryParameter(name="hash", description="A packet hash, 16 hex digits.")] = None,
+    since: Annotated[str | None, QueryParameter(max_length=40, description="RFC 3339 time, inclusive.")] = None,
+    until: Annotated[str | None, QueryParameter(max_length=40, description="RFC 3339 time, inclusive.")] = None,
+    node: Annotated[str | None, QueryParameter(max_length=100, description="A node's key or name.")] = None,
+    nodes: Annotated[str | None, QueryParameter(max_length=8000, description="Nodes' keys, with commas.")] = None,
+    channel: Annotated[str | None, QueryParameter(max_length=100, description="A channel's name.")] = None,
 ) -> PacketFilter:
     """The filters that lists and the live feed share. Raises BadRequest."""
     return PacketFilter(

@@ -4,11 +4,12 @@ from typing import Annotated, Literal
 
 import apsw
 from litestar import get, post
-from litestar.params import Parameter
+from litestar.di import NamedDependency
+from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from hopscope.api import query
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Given
 from hopscope.api.errors import BadRequest, NotFound
 from hopscope.api.packet_filter import FILTER, PacketFilter, find, is_key_prefix
 from hopscope.api.packet_shapes import GroupList, Hashes, ObservationsByHash, PacketDetail, PacketList
@@ -25,15 +26,15 @@ TIMES_MAX = 100_000
 
 @get("/api/packets", opt=OPEN | {"etag": True}, dependencies=FILTER, sync_to_thread=True, tags=["packets"])
 def list_packets(
-    context: Context,
+    context: Given,
     *,
-    wanted: PacketFilter,
+    wanted: NamedDependency[PacketFilter],
     limit: query.Limit = 50,
     offset: query.Offset = 0,
     cursor: query.Cursor = None,
-    order: Annotated[str | None, Parameter(description="asc or desc")] = None,
-    group_by_hash: Annotated[str | None, Parameter(query="groupByHash")] = None,
-    expand: Annotated[Literal["observations", ""] | None, Parameter()] = None,
+    order: Annotated[str | None, QueryParameter(description="asc or desc")] = None,
+    group_by_hash: Annotated[str | None, QueryParameter(name="groupByHash")] = None,
+    expand: Annotated[Literal["observations", ""] | None, QueryParameter()] = None,
 ) -> PacketList | GroupList:
     """Packets, newest first; grouped by hash they are in the order of their newest reception."""
     grouped = query.one_of("groupByHash", group_by_hash, {"true": True, "1": True, "false": False, "0": False}) or False
@@ -70,7 +71,7 @@ def list_packets(
 
 
 @get("/api/packets/timestamps", opt=OPEN, sync_to_thread=True, tags=["packets"])
-def packet_times(context: Context, since: Annotated[str | None, Parameter(max_length=40)] = None) -> list[str]:
+def packet_times(context: Given, since: Annotated[str | None, QueryParameter(max_length=40)] = None) -> list[str]:
     """First reception times since then, ascending; the newest 100,000 at most."""
     begun = query.time_ms("since", since)
     if begun is None:
@@ -79,7 +80,7 @@ def packet_times(context: Context, since: Annotated[str | None, Parameter(max_le
 
 
 @post("/api/packets/observations", opt=OPEN, sync_to_thread=True, status_code=200, tags=["packets"])
-def observations_by_hash(context: Context, data: Hashes) -> ObservationsByHash:
+def observations_by_hash(context: Given, data: JSONBody[Hashes]) -> ObservationsByHash:
     """Receptions of some packets."""
     wanted = [query.packet_hash("hashes", text) for text in data.hashes]
     facts = context.facts.current()
@@ -95,7 +96,8 @@ def observations_by_hash(context: Context, data: Hashes) -> ObservationsByHash:
 
 @get("/api/packets/{key:str}", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["packets"])
 def packet(
-    context: Context, key: Annotated[str, Parameter(max_length=40, description="A packet's id or hash.")]
+    context: Given,
+    key: Annotated[str, PathParameter(max_length=40, description="A packet's id or hash.")],
 ) -> PacketDetail:
     """One packet by id (digits) or hash (16 hex digits)."""
     facts = context.facts.current()

@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from functools import lru_cache
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
+from litestar.params import PathParameter
 
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Given
 from hopscope.api.errors import NotFound
 
 PAGES = (
@@ -70,25 +71,27 @@ def serve(request: Request[Any, Any, Any], path: Path | None) -> Response[bytes]
 
 
 @get("/static/{name:path}", opt=OPEN, sync_to_thread=False, include_in_schema=False)
-def static_file(request: Request[Any, Any, Any], context: Context, name: str) -> Response[bytes]:
+def static_file(
+    request: Request[Any, Any, Any], context: Given, name: Annotated[str, PathParameter()]
+) -> Response[bytes]:
     """A file of the web app."""
     return serve(request, within(context.web.static, name))
 
 
 @get("/favicon.ico", opt=OPEN, sync_to_thread=False, include_in_schema=False)
-def favicon(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+def favicon(request: Request[Any, Any, Any], context: Given) -> Response[bytes]:
     """The icon that browsers ask for by themselves."""
     return serve(request, within(context.web.static, "icon.svg"))
 
 
 @get(list(PAGES), opt=OPEN, sync_to_thread=False, include_in_schema=False)
-def shell(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+def shell(request: Request[Any, Any, Any], context: Given) -> Response[bytes]:
     """The web app; it reads its address itself."""
     return serve(request, context.web.index if context.web.index.is_file() else None)
 
 
 @get("/api/docs", opt=OPEN, sync_to_thread=False, include_in_schema=False)
-def api_docs(request: Request[Any, Any, Any], context: Context) -> Response[bytes]:
+def api_docs(request: Request[Any, Any, Any], context: Given) -> Response[bytes]:
     """A page that shows /api/spec, from our own files."""
     return serve(request, context.web.api_docs if context.web.api_docs.is_file() else None)
 

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated, Any
 
-from litestar.params import Parameter
+from litestar.params import QueryParameter
 
 from hopscope.api import times
 from hopscope.api.corescope_json import ROLES, ROUTES, TYPES
@@ -13,14 +13,15 @@ from hopscope.store.packets import OFFSET_MAX
 INT64_MAX = 2**63 - 1
 
 Limit = Annotated[
-    int, Parameter(ge=0, le=INT64_MAX, description="Rows of the page; more than the endpoint's maximum is cut to it.")
+    int,
+    QueryParameter(ge=0, le=INT64_MAX, description="Rows of the page, cut to the endpoint's maximum."),
 ]
 Offset = Annotated[
-    int, Parameter(ge=0, le=OFFSET_MAX, description="Rows to skip. Deep pages are quicker with `cursor`.")
+    int, QueryParameter(ge=0, le=OFFSET_MAX, description="Rows to skip. Deep pages are quicker with `cursor`.")
 ]
-Text = Annotated[str | None, Parameter(max_length=500)]
+Text = Annotated[str | None, QueryParameter(max_length=500)]
 Cursor = Annotated[
-    str | None, Parameter(max_length=60, description="`next_cursor` of the page before; it replaces `offset`.")
+    str | None, QueryParameter(max_length=60, description="`next_cursor` of the page before; it replaces `offset`.")
 ]
 
 TYPE_NUMBERS = {name: number for number, name in TYPES.items()}

@@ -6,7 +6,7 @@ from litestar import get
 from msgspec import Struct
 
 from hopscope.api.access import OPEN
-from hopscope.api.context import Context
+from hopscope.api.context import Given
 from hopscope.api.health import MIB, resident_bytes
 from hopscope.store import stats
 
@@ -45,7 +45,7 @@ def role_counts(roles: tuple[stats.RoleCount, ...]) -> dict[str, int]:
 
 
 @get("/api/stats", opt=OPEN, sync_to_thread=True, tags=["stats"])
-def get_stats(context: Context) -> Stats:
+def get_stats(context: Given) -> Stats:
     """Totals."""
     found = context.counted.get()
     return Stats(
