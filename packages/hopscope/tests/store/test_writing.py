@@ -367,6 +367,18 @@ def test_a_refused_record_that_the_broker_repeats_is_counted_once(writer: Writer
     assert rows("select count from reject_counts") == [(2,)]
 
 
+def test_what_follows_a_new_record_in_the_repeats_is_new_however_familiar(writer: Writer, rows: Rows) -> None:
+    writer.record([refused(b"null"), heard(packet(), published=None)])
+    later = T0 + 60_000
+    new = heard(packet(b"new"), at=later, redelivered=True)
+    writer.record([refused(b"null", redelivered=True), new])
+    writer.record([refused(b"null", redelivered=True), heard(packet(), published=None, at=later, redelivered=True)])
+    assert rows("select count from reject_counts") == [(2,)]
+    assert rows("select count(*) from observations") == [(3,)]
+    writer.record([refused(b"fresh"), refused(b"null", redelivered=True)])
+    assert rows("select count from reject_counts") == [(3,)]
+
+
 def test_a_failed_batch_leaves_nothing(writer: Writer, rows: Rows) -> None:
     with pytest.raises(RecordRefused):
         writer.record([heard(packet(), by=BOB), heard(packet(b"two"), rssi=2**70)])

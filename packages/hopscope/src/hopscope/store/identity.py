@@ -20,12 +20,12 @@ class Copy:
     path: bytes
 
 
-def window_ms(*, redelivered: bool) -> int:
+def window_ms(*, repeated: bool) -> int:
     """How far apart by our clock two copies without a publisher's timestamp may be, in ms."""
-    return REDELIVERY_WINDOW_MS if redelivered else WINDOW_MS
+    return REDELIVERY_WINDOW_MS if repeated else WINDOW_MS
 
 
-def same_reception(stored: Copy, new: Copy, *, redelivered: bool = False) -> bool:
+def same_reception(stored: Copy, new: Copy, *, repeated: bool = False) -> bool:
     """True when `new` is the reception that is stored: same frame (as far as known) and the publisher's own timestamp.
 
     Where one of the two has no timestamp, our clock decides; where one has no head (an import), the path does.
@@ -37,4 +37,4 @@ def same_reception(stored: Copy, new: Copy, *, redelivered: bool = False) -> boo
     if stored.published_at is not None and new.published_at is not None:
         return stored.published_at == new.published_at
     both_without = stored.published_at is None and new.published_at is None
-    return abs(stored.heard_at - new.heard_at) <= window_ms(redelivered=redelivered and both_without)
+    return abs(stored.heard_at - new.heard_at) <= window_ms(repeated=repeated and both_without)

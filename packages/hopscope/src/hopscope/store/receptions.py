@@ -68,13 +68,16 @@ class Receptions:
         """Packets that were not known before this batch."""
         return len(self._new)
 
-    def add(self, heard: Heard, source_id: int) -> bool:
-        """Take in one reception. True: it was known already, and nothing but what it lacked is changed."""
+    def add(self, heard: Heard, source_id: int, *, repeated: bool) -> bool:
+        """Take in one reception. True: it was known already, and nothing but what it lacked is changed.
+
+        repeated: its broker repeats what we may have stored without acknowledging it.
+        """
         reception, packet = heard.reception, heard.packet
         observer = self._observers.get(reception.observer, reception.heard_at)
         row = self._known.get(packet.hash) or self._load(packet.hash)
         if row is not None:
-            known = self._find_copy((row.id, observer.id), heard)
+            known = self._find_copy((row.id, observer.id), heard, repeated=repeated)
             if known is not None:
                 self._completions.append(_completion(known, heard))
                 return True
@@ -171,19 +174,19 @@ class Receptions:
             )
         )
 
-    def _find_copy(self, pair: _Pair, heard: Heard) -> int | None:
+    def _find_copy(self, pair: _Pair, heard: Heard, *, repeated: bool) -> int | None:
         """The id of the observation that this reception is a copy of."""
-        new, redelivered = _copy(heard.reception, heard.packet), heard.reception.redelivered
+        new = _copy(heard.reception, heard.packet)
         candidates = self._copies.get(pair, [])
         if pair[0] not in self._new:
-            candidates = [*self._stored_copies(pair, new, redelivered=redelivered), *candidates]
+            candidates = [*self._stored_copies(pair, new, repeated=repeated), *candidates]
         for known, stored in candidates:
-            if same_reception(stored, new, redelivered=redelivered):
+            if same_reception(stored, new, repeated=repeated):
                 return known
         return None
 
-    def _stored_copies(self, pair: _Pair, new: Copy, *, redelivered: bool) -> list[tuple[int, Copy]]:
-        wide = window_ms(redelivered=redelivered)
+    def _stored_copies(self, pair: _Pair, new: Copy, *, repeated: bool) -> list[tuple[int, Copy]]:
+        wide = window_ms(repeated=repeated)
         values = {
             "transmission_id": pair[0],
             "observer_id": pair[1],

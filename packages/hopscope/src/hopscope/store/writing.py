@@ -41,6 +41,7 @@ class Writer:
         self._db = db
         self._sql = sql("writing")
         self._saved: dict[str, SourceState] = {}
+        self._repeats_over: frozenset[int] = frozenset()
         self.ingest, self.status = Turns("ingest"), Turns("status")
 
     def register_source(self, name: str, *, kind: str, address: str | None) -> None:
@@ -67,13 +68,14 @@ class Writer:
         try:
             with translated(), transaction(self._db):
                 began = time.perf_counter()
-                work = _Batch(self._db, self._sql)
+                work = _Batch(self._db, self._sql, self._repeats_over)
                 for record in batch:
                     work.add(record)
                 work.write()
         except Exception:
             self.ingest.failed()
             raise
+        self._repeats_over = frozenset(work.repeats_over)
         ended = time.perf_counter()
         self.ingest.add(wait_ms=(began - asked) * 1000, hold_ms=(ended - began) * 1000, rows=len(batch))
         return work.done
@@ -125,10 +127,15 @@ class _Rejects:
 
 
 class _Batch:
-    """The work of one transaction: rows are loaded once, changed in memory, and written at the end."""
+    """The work of one transaction: rows are loaded once, changed in memory, and written at the end.
 
-    def __init__(self, db: apsw.Connection, statements: dict[str, str]) -> None:
+    repeats_over: sources whose broker repeated something that was not stored before. A broker repeats in its order, and
+    we store in that order: what it repeats after such a record is new as well, however familiar it looks.
+    """
+
+    def __init__(self, db: apsw.Connection, statements: dict[str, str], repeats_over: frozenset[int]) -> None:
         self._db, self._sql = db, statements
+        self.repeats_over = set(repeats_over)
         self._source_ids: dict[str, int] = {}
         self._sources: defaultdict[int, _SourceCount] = defaultdict(_SourceCount)
         self._observers = Observers(db, statements)
@@ -141,9 +148,7 @@ class _Batch:
         match record:
             case Heard():
                 source_id = self._count(record.reception.source, record.reception.heard_at)
-                known = self._receptions.add(record, source_id)
-                self.done.duplicates += known
-                self.done.receptions += not known
+                self._add_heard(record, source_id)
             case StatusReport():
                 self._count(record.source, record.at)
                 self._add_status(record)
@@ -184,6 +189,19 @@ class _Batch:
         count.last_at = max(count.last_at, at)
         return source_id
 
+    def _add_heard(self, heard: Heard, source_id: int) -> None:
+        repeated = heard.reception.redelivered
+        known = self._receptions.add(heard, source_id, repeated=repeated and source_id not in self.repeats_over)
+        self.done.duplicates += known
+        self.done.receptions += not known
+        self._note_repeat(source_id, repeated=repeated, known=known)
+
+    def _note_repeat(self, source_id: int, *, repeated: bool, known: bool) -> None:
+        if not repeated:
+            self.repeats_over.discard(source_id)
+        elif not known:
+            self.repeats_over.add(source_id)
+
     def _add_status(self, report: StatusReport) -> None:
         row = self._observers.get(report.observer, report.at)
         reported(row, report)
@@ -196,12 +214,13 @@ class _Batch:
 
     def _add_rejected(self, record: Rejected, source_id: int) -> None:
         text = record.record[:4096]
-        if record.redelivered:
-            key = (str(record.reason), source_id, record.topic, text)
+        reason = str(record.reason)
+        if record.redelivered and source_id not in self.repeats_over:
+            key = (reason, source_id, record.topic, text)
             if self._db.execute(self._sql["is_quarantined"], key).get:
                 return
+        self._note_repeat(source_id, repeated=record.redelivered, known=False)
         self._rejects.count(source_id, record)
-        reason = str(record.reason)
         self._rejects.rows.append((record.at, source_id, reason, record.detail[:300], record.topic, text))
 
     def _write(self, name: str, rows: Sequence[Sequence[Value]]) -> None:
