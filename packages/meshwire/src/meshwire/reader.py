@@ -21,14 +21,19 @@ class Span:
 
 
 class Layout:
-    """Fields that follow one another, each a (name, struct code): B, b, H, I, i or 32s; little-endian."""
+    """Fields that follow one another, each a (name, struct code): B, b, H, I, i or 32s; little-endian.
 
-    __slots__ = ("fields", "size", "unpack")
+    tail: name of what may follow up to the end, at least `tail_min` bytes of it; read by `read_all`. Without a name it
+    leaves no span: then the caller marks its parts.
+    """
 
-    def __init__(self, *fields: tuple[str, str]) -> None:
+    __slots__ = ("fields", "need", "size", "tail", "tail_min", "unpack")
+
+    def __init__(self, *fields: tuple[str, str], tail: str = "", tail_min: int = 0) -> None:
         whole = Struct("<" + "".join(code for _, code in fields))
         self.size = whole.size
         self.unpack = whole.unpack_from
+        self.tail, self.tail_min, self.need = tail, tail_min, whole.size + tail_min
         self.fields = tuple((name, Struct("<" + code).size) for name, code in fields)
 
 
@@ -65,17 +70,9 @@ class ByteReader:
         self.at = end
         return self.data[at:end]
 
-    def peek(self, name: str) -> int:
-        """The next byte, without reading it."""
-        if self.at >= self.end:
-            raise _short(name, 1, self.at, self.end)
-        return self.data[self.at]
-
-    def rest(self, name: str, at_least: int = 0) -> bytes:
-        """Everything up to the end."""
+    def rest(self, name: str) -> bytes:  # noqa: ARG002 - the recording reader uses it
+        """Everything up to the end, possibly nothing."""
         at = self.at
-        if self.end - at < at_least:
-            raise _short(name, at_least, at, self.end)
         self.at = self.end
         return self.data[at : self.end]
 
@@ -88,21 +85,20 @@ class ByteReader:
         self.at = end
         return layout.unpack(self.data, at)
 
-    def pieces(self, count: int, size: int, name: str) -> tuple[bytes, ...]:
-        """`count` pieces (up to 255) of `size` bytes (1, 2, 3, 4 or 8); each is called name and its number."""
+    def read_all(self, layout: Layout) -> tuple[Any, ...]:
+        """The layout's values and, as the last one, its tail: everything up to the end."""
         at = self.at
-        end = at + count * size
-        if end > self.end:
-            raise _short(name, size, at + (self.end - at) // size * size, self.end)
+        end = self.end
+        if at + layout.need > end:
+            raise _short_field(layout, at, end)
         self.at = end
-        return _PIECES[size][count].unpack_from(self.data, at)
+        return layout.unpack(self.data, at) + (self.data[at + layout.size : end],)  # noqa: RUF005 - twice as fast as unpacking
 
-    def decibels(self, count: int, name: str) -> tuple[float, ...]:
-        """`count` SNR bytes, int8 in quarters of a dB, in dB."""
-        return tuple([_DECIBELS[byte] for byte in self.take(count, name)])
+    def note(self, value: int | float | str | bytes, field: str) -> None:
+        """Say what a field that was read means. Nothing happens unless recording, or when it was not read."""
 
-    def note(self, value: int | float | str | bytes, *, back: int = 1) -> None:
-        """Say what a field means that was read last (or `back` fields ago). Nothing happens unless recording."""
+    def mark(self, name: str, start: int, end: int, value: int | float | str | bytes) -> None:
+        """Leave a span for bytes that were read in another way. Nothing happens unless recording."""
 
 
 class SpanReader(ByteReader):
@@ -118,56 +114,53 @@ class SpanReader(ByteReader):
 
     @property
     def spans(self) -> tuple[Span, ...]:  # type: ignore[override]  # the plain reader's is always empty
-        return tuple(self._spans)
+        return tuple(sorted(self._spans, key=lambda span: span.start))
 
     def u8(self, name: str) -> int:
         value = super().u8(name)
-        self._keep(name, self.at - 1, 1, value)
+        self.mark(name, self.at - 1, self.at, value)
         return value
 
     def take(self, size: int, name: str) -> bytes:
         piece = super().take(size, name)
         if size:
-            self._keep(name, self.at - size, size, piece)
+            self.mark(name, self.at - size, self.at, piece)
         return piece
 
-    def rest(self, name: str, at_least: int = 0) -> bytes:
+    def rest(self, name: str) -> bytes:
         start = self.at
-        piece = super().rest(name, at_least)
+        piece = super().rest(name)
         if piece:
-            self._keep(name, start, len(piece), piece)
+            self.mark(name, start, self.at, piece)
         return piece
 
     def read(self, layout: Layout) -> tuple[Any, ...]:
         start = self.at
         values = super().read(layout)
         for (name, size), value in zip(layout.fields, values, strict=True):
-            self._keep(name, start, size, value)
+            if size:
+                self.mark(name, start, start + size, value)
             start += size
         return values
 
-    def pieces(self, count: int, size: int, name: str) -> tuple[bytes, ...]:
+    def read_all(self, layout: Layout) -> tuple[Any, ...]:
         start = self.at
-        found = super().pieces(count, size, name)
-        for number, piece in enumerate(found):
-            self._keep(f"{name} {number + 1}", start + number * size, size, piece)
-        return found
+        values = super().read_all(layout)
+        for (name, size), value in zip(layout.fields, values, strict=False):
+            if size:
+                self.mark(name, start, start + size, value)
+            start += size
+        if start < self.at and layout.tail:
+            self.mark(layout.tail, start, self.at, values[-1])
+        return values
 
-    def decibels(self, count: int, name: str) -> tuple[float, ...]:
-        start = self.at
-        found = super().decibels(count, name)
-        if count:
-            self._spans.pop()
-        for number, value in enumerate(found):
-            self._keep(name if count == 1 else f"{name} {number + 1}", start + number, 1, value)
-        return found
+    def note(self, value: int | float | str | bytes, field: str) -> None:
+        for number, span in enumerate(self._spans):
+            if span.name == field:
+                self._spans[number] = Span(field, span.start, span.end, value)
 
-    def note(self, value: int | float | str | bytes, *, back: int = 1) -> None:
-        last = self._spans[-back]
-        self._spans[-back] = Span(last.name, last.start, last.end, value)
-
-    def _keep(self, name: str, start: int, size: int, value: int | float | str | bytes) -> None:
-        self._spans.append(Span(name, start, start + size, value))
+    def mark(self, name: str, start: int, end: int, value: int | float | str | bytes) -> None:
+        self._spans.append(Span(name, start, end, value))
 
 
 def _short_field(layout: Layout, at: int, end: int) -> DecodeError:
@@ -175,13 +168,27 @@ def _short_field(layout: Layout, at: int, end: int) -> DecodeError:
         if at + size > end:
             return _short(name, size, at, end)
         at += size
-    raise AssertionError("the layout fits")
+    return _short(layout.tail, layout.tail_min, at, end)
 
 
 def _short(name: str, size: int, at: int, end: int) -> DecodeError:
     return DecodeError(f"{name} needs {size} byte{'' if size == 1 else 's'}, {end - at} left", at=at)
 
 
-# Struct("2s2s2s") splits a path at a third of the cost of a slice per hop.
+def split(raw: bytes, size: int) -> tuple[bytes, ...]:
+    """Pieces of `size` bytes (1, 2, 3, 4 or 8), up to 255 of them; a shorter last piece when it does not come out even.
+
+    Struct("2s2s2s") does it at a third of the cost of a slice per piece.
+    """
+    count, left = divmod(len(raw), size)
+    pieces = _PIECES[size][count].unpack_from(raw)
+    return (*pieces, raw[-left:]) if left else pieces
+
+
+def decibels(raw: bytes) -> tuple[float, ...]:
+    """SNR bytes, each an int8 in quarters of a dB, in dB."""
+    return tuple(map(_DECIBELS.__getitem__, raw))
+
+
 _PIECES = {size: [Struct(f"{size}s" * count) for count in range(256)] for size in (1, 2, 3, 4, 8)}
 _DECIBELS = tuple((byte - 256 if byte > 127 else byte) / 4 for byte in range(256))

@@ -21,9 +21,9 @@ class Ack:
 
 
 def read(r: ByteReader, *_: object) -> Ack:
-    (crc,) = r.read(_HEAD)
-    return _ack(crc, r.rest("extra"))
+    crc, extra = r.read_all(_LAYOUT)
+    return _ack(crc, extra)
 
 
 _ack = quick(Ack)
-_HEAD = Layout(("CRC", "4s"))
+_LAYOUT = Layout(("CRC", "4s"), tail="extra")

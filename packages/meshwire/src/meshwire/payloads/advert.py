@@ -69,35 +69,32 @@ class Advert:
 
 
 def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, bytes, bytes], bool] | None) -> Advert:
-    at = r.at
-    pubkey, timestamp, signature = r.read(_HEAD)
-    appdata = r.data[r.at : r.end]
-    used = min(len(appdata), MAX_ADVERT_DATA)
-    valid = verify(pubkey, signature, r.data[at : at + _SIGNED_HEAD] + appdata[:used]) if verify else None
-    flags = r.u8("flags") if appdata else 0
-    role = _ROLES[flags & 15]
-    if r.recording and appdata:
-        r.note(f"{role.name} 0x{flags:02X}")
-    lat_e6 = lon_e6 = lat = lon = feat1 = feat2 = name_raw = name = None
+    data, at, end = r.data, r.at, r.end
+    start = at + _HEAD_SIZE
+    appdata = data[start:end]
+    # Firmware sees no more than 32 bytes of it, neither when it verifies nor when it reads.
+    r.end = limit = end if end - start <= MAX_ADVERT_DATA else start + MAX_ADVERT_DATA
+    flags = appdata[0] if appdata else 0
+    layout, shown = _LAYOUTS[flags >> 4], flags
     # All or nothing, as firmware does it: when a field that the flags promise is cut off, none is believed.
-    if _NEEDED[flags >> 4] <= used:
-        if flags & _HAS_LOCATION:
-            lat_e6, lon_e6 = r.read(_LOCATION)
-            lat, lon = lat_e6 / 1e6, lon_e6 / 1e6
-            if r.recording:
-                r.note(lat, back=2)
-                r.note(lon)
-        if flags & _HAS_FEAT1:
-            (feat1,) = r.read(_FEAT1)
-        if flags & _HAS_FEAT2:
-            (feat2,) = r.read(_FEAT2)
-        if flags & _HAS_NAME:
-            name_raw = r.take(at + _HEAD.size + used - r.at, "name")
-            name = clean_name(name_raw)
-            if r.recording and name_raw:
-                r.note(name)
-    if r.left:
+    if at + layout.size > limit:
+        layout, shown = _BARE, 0
+    pubkey, timestamp, signature, _, lat_e6, lon_e6, feat1, feat2, tail = r.read_all(layout)
+    r.end = end
+    if shown & _HAS_LOCATION:
+        lat, lon = lat_e6 / 1e6, lon_e6 / 1e6
+    else:
+        lat_e6 = lon_e6 = lat = lon = None
+    if not shown & _HAS_FEAT1:
+        feat1 = None
+    if not shown & _HAS_FEAT2:
+        feat2 = None
+    name, name_raw = (clean_name(tail), tail) if shown & _HAS_NAME else (None, None)
+    valid = verify(pubkey, signature, data[at : at + _SIGNED_HEAD] + data[start:limit]) if verify else None
+    role = _ROLES[flags & 15]
+    if r.recording:
         r.rest("ignored")
+        _annotate(r, f"{role.name} 0x{flags:02X}", lat, lon, name)
     return _advert(
         pubkey,
         timestamp,
@@ -117,11 +114,28 @@ def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, by
     )
 
 
+def _annotate(r: ByteReader, flags: str, lat: float | None, lon: float | None, name: str | None) -> None:
+    for field, value in {"flags": flags, "latitude": lat, "longitude": lon, "name": name}.items():
+        if value is not None:
+            r.note(value, field)
+
+
+def _layout(flags: int) -> Layout:
+    """Every layout gives the same nine values; a field that is not there is read as no bytes ("0s")."""
+    return Layout(
+        *_HEAD,
+        ("flags", "B"),
+        ("latitude", "i" if flags & _HAS_LOCATION else "0s"),
+        ("longitude", "i" if flags & _HAS_LOCATION else "0s"),
+        ("feature 1", "H" if flags & _HAS_FEAT1 else "0s"),
+        ("feature 2", "H" if flags & _HAS_FEAT2 else "0s"),
+        tail="name" if flags & _HAS_NAME else "ignored",
+    )
+
+
 _advert = quick(Advert)
-_HEAD = Layout(("public key", "32s"), ("timestamp", "I"), ("signature", "64s"))
+_HEAD = (("public key", "32s"), ("timestamp", "I"), ("signature", "64s"))
+_HEAD_SIZE = 100
 _SIGNED_HEAD = 36  # public key and timestamp; appdata follows in what is signed
-_LOCATION = Layout(("latitude", "i"), ("longitude", "i"))
-_FEAT1 = Layout(("feature 1", "H"))
-_FEAT2 = Layout(("feature 2", "H"))
-# Bytes that appdata must have, by the upper nibble of its flags.
-_NEEDED = tuple(1 + 8 * (n & 1) + 2 * (n >> 1 & 1) + 2 * (n >> 2 & 1) for n in range(16))
+_LAYOUTS = tuple(_layout(nibble << 4) for nibble in range(16))
+_BARE = Layout(*_HEAD, *[("", "0s")] * 5, tail="ignored")

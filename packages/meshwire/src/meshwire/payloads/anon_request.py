@@ -41,14 +41,13 @@ class AnonRequest:
 
 
 def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> AnonRequest:
-    dst, sender, mac = r.read(_HEAD)
-    ciphertext = r.rest("ciphertext", 1)
+    dst, sender, mac, ciphertext = r.read_all(_LAYOUT)
     plain = _open(keys, dst, sender, mac, ciphertext) if keys.key_pairs else None
     return _anon_request(dst, sender, mac, ciphertext, plain)
 
 
 _anon_request = quick(AnonRequest)
-_HEAD = Layout(("destination", "B"), ("sender's public key", "32s"), ("MAC", "2s"))
+_LAYOUT = Layout(("destination", "B"), ("sender's public key", "32s"), ("MAC", "2s"), tail="ciphertext", tail_min=1)
 _PLAIN = Layout(("timestamp", "I"))
 
 

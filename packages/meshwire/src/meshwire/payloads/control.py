@@ -78,32 +78,35 @@ def read(r: ByteReader, *_: object) -> DiscoverRequest | DiscoverResponse | Cont
     sub = r.data[r.at] >> 4
     parse = _SUBTYPES.get(sub)
     if parse is None or r.left < _REQUEST.size:
-        return Control(sub, r.rest("data"))
+        return _control(sub, r.rest("data"))
     return parse(r)
 
 
 def _discover_request(r: ByteReader) -> DiscoverRequest:
     first, type_filter, tag = r.read(_REQUEST)
-    since = r.read(_SINCE)[0] if r.left >= _SINCE.size else 0
-    r.rest("ignored")
+    since = r.read_all(_SINCE)[0] if r.left >= _SINCE.size else 0
+    if r.left:
+        r.rest("ignored")
     return _request(bool(first & 1), type_filter, tag, since)
 
 
 def _discover_response(r: ByteReader) -> DiscoverResponse:
-    role = Role(r.u8("discover response") & 15)
+    first, snr, tag, pubkey = r.read_all(_RESPONSE)
+    role, snr_db = _ROLES[first & 15], snr / 4
     if r.recording:
-        r.note(role.name)
-    (snr_db,) = r.decibels(1, "SNR")
-    (tag,) = r.read(_TAG)
-    return _response(role, snr_db, tag, r.rest("public key"))
+        r.note(role.name, "discover response")
+        r.note(snr_db, "SNR")
+    return _response(role, snr_db, tag, pubkey)
 
 
+_ROLES = tuple(Role(n) for n in range(16))
 _request = quick(DiscoverRequest)
 _response = quick(DiscoverResponse)
+_control = quick(Control)
 # Six bytes up to and with the tag, in both forms; firmware ignores a shorter discovery.
 _REQUEST = Layout(("discover request", "B"), ("type filter", "B"), ("tag", "I"))
-_SINCE = Layout(("since", "I"))
-_TAG = Layout(("tag", "I"))
+_SINCE = Layout(("since", "I"), tail="ignored")
+_RESPONSE = Layout(("discover response", "B"), ("SNR", "b"), ("tag", "I"), tail="public key")
 _SUBTYPES: dict[int, Callable[[ByteReader], DiscoverRequest | DiscoverResponse]] = {
     DISCOVER_REQ: _discover_request,
     DISCOVER_RESP: _discover_response,

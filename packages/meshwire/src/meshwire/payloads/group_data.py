@@ -44,13 +44,12 @@ class GroupData:
 
 
 def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> GroupData:
-    channel, mac = r.read(_HEAD)
-    ciphertext = r.rest("ciphertext", 1)
+    channel, mac, ciphertext = r.read_all(_LAYOUT)
     return _group_data(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
 
 
 _group_data = quick(GroupData)
-_HEAD = Layout(("channel hash", "B"), ("MAC", "2s"))
+_LAYOUT = Layout(("channel hash", "B"), ("MAC", "2s"), tail="ciphertext", tail_min=1)
 
 
 def _open(keys: KeyRing, channel_hash: int, mac: bytes, ciphertext: bytes) -> ChannelData | None:

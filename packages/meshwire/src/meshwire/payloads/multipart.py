@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from meshwire.enums import PayloadType
+from meshwire.quick import quick
 from meshwire.reader import ByteReader
 
 
@@ -28,10 +29,14 @@ class Multipart:
 
 def read(r: ByteReader, *_: object) -> Multipart:
     first = r.u8("remaining, inner type")
-    remaining, inner = first >> 4, PayloadType(first & 15)
+    remaining, inner = first >> 4, _TYPES[first & 15]
     if r.recording:
-        r.note(f"{remaining} remaining, {inner.name}")
+        r.note(f"{remaining} remaining, {inner.name}", "remaining, inner type")
     data = r.data[r.at : r.end]
     if inner is PayloadType.ACK and len(data) >= 4:
-        return Multipart(remaining, inner, data, r.take(4, "CRC"), r.rest("extra"))
-    return Multipart(remaining, inner, r.rest("data"), None, b"")
+        return _multipart(remaining, inner, data, r.take(4, "CRC"), r.rest("extra"))
+    return _multipart(remaining, inner, r.rest("data"), None, b"")
+
+
+_multipart = quick(Multipart)
+_TYPES = tuple(PayloadType(n) for n in range(16))

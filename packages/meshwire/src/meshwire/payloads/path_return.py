@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from meshwire.errors import DecodeError
 from meshwire.keys import KeyRing
-from meshwire.peer import describe, read_envelope
+from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
-from meshwire.reader import ByteReader
+from meshwire.reader import ByteReader, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +38,7 @@ class PathReturn:
 
 
 def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> PathReturn:
-    dst, src, mac, ciphertext = read_envelope(r)
+    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _path_return(dst, src, mac, ciphertext, plain)
 
@@ -52,9 +51,8 @@ def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> P
         p = ByteReader(opened.plain)
         path_len = p.u8("path length")
         size, count = (path_len >> 6) + 1, path_len & 63
-        try:
-            hops = p.pieces(count, size, "hop") if size < 4 else ()
+        if size < 4 and count * size < p.left:
+            hops = split(p.take(count * size, "path"), size)
             return PathPlain(opened.sender, opened.receiver, size, hops, p.u8("extra type") & 15, p.rest("extra"))
-        except DecodeError:
-            continue  # a path longer than the plaintext: the two MAC bytes fitted by chance
+        # A path longer than the plaintext means that the two MAC bytes fitted by chance.
     return None

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from meshwire.keys import KeyRing
-from meshwire.peer import describe, read_envelope
+from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
 from meshwire.reader import ByteReader, Layout
 
@@ -46,7 +46,7 @@ class Request:
 
 
 def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Request:
-    dst, src, mac, ciphertext = read_envelope(r)
+    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _request(dst, src, mac, ciphertext, plain)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meshwire.keys import KeyRing
-from meshwire.peer import describe, read_envelope
+from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
 from meshwire.reader import ByteReader, Layout
 
@@ -33,7 +33,7 @@ class Response:
 
 
 def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Response:
-    dst, src, mac, ciphertext = read_envelope(r)
+    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _response(dst, src, mac, ciphertext, plain)
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteReader, Layout, decibels, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,13 +40,15 @@ class Trace:
 
 
 def read(r: ByteReader, path: bytes, *_: object) -> Trace:
-    tag, auth_code, flags = r.read(_HEAD)
+    at = r.at + _LAYOUT.size
+    tag, auth_code, flags, hashes = r.read_all(_LAYOUT)
     size = 1 << (flags & 3)
-    route = r.pieces(r.left // size, size, "route")
-    if r.left:
-        route += (r.rest("route cut"),)
-    return _trace(tag, auth_code, flags, size, route, ByteReader(path).decibels(len(path), "SNR"))
+    route = split(hashes, size)
+    if r.recording:
+        for number, node in enumerate(route):
+            r.mark(f"route {number + 1}", at + number * size, at + number * size + len(node), node)
+    return _trace(tag, auth_code, flags, size, route, decibels(path))
 
 
 _trace = quick(Trace)
-_HEAD = Layout(("tag", "I"), ("auth code", "I"), ("flags", "B"))
+_LAYOUT = Layout(("tag", "I"), ("auth code", "I"), ("flags", "B"), tail="")
