@@ -32,7 +32,12 @@ export function loadAtlas() {
 function project(coordinates) {
   const points = new Float64Array(coordinates.length * 2);
   const line = { points, west: 2, east: -1, north: 2, south: -1 };
-  coordinates.forEach(([lon, lat], i) => {
+  const polar = coordinates.some(([, lat]) => lat < -84); // Antarctica goes round the world on purpose
+  let turn = 0;
+  coordinates.forEach(([degrees, lat], i) => {
+    const before = coordinates[i - 1]?.[0] ?? degrees;
+    if (!polar && Math.abs(degrees - before) > 180) turn += degrees < before ? 360 : -360; // goes on past 180 degrees
+    const lon = degrees + turn;
     const sin = Math.sin((Math.max(-85.06, Math.min(85.06, lat)) * Math.PI) / 180);
     const x = (points[2 * i] = lon / 360 + 0.5);
     const y = (points[2 * i + 1] = 0.5 - Math.log((1 + sin) / (1 - sin)) / (4 * Math.PI));
@@ -70,13 +75,13 @@ function paint(pen, ratio, size, { x, y, z }, { land, borders }) {
   const scale = CRS.EPSG3857.scale(z); // pixels of the whole world
   const left = x * size;
   const top = y * size;
-  const near = (line) => line.east * scale > left - 4 && line.west * scale < left + size + 4 && line.south * scale > top - 4 && line.north * scale < top + size + 4;
-  const trace = (line) => {
-    const { points } = line;
+  const near = (line, world) =>
+    (line.east + world) * scale > left - 4 && (line.west + world) * scale < left + size + 4 && line.south * scale > top - 4 && line.north * scale < top + size + 4;
+  const trace = ({ points }, world) => {
     let lastX = Infinity;
     let lastY = Infinity;
     for (let i = 0; i < points.length; i += 2) {
-      const px = points[i] * scale - left;
+      const px = (points[i] + world) * scale - left;
       const py = points[i + 1] * scale - top;
       const end = i === 0 || i === points.length - 2;
       if (!end && Math.abs(px - lastX) < 0.7 && Math.abs(py - lastY) < 0.7) continue; // nothing smaller than a pixel
@@ -89,20 +94,22 @@ function paint(pen, ratio, size, { x, y, z }, { land, borders }) {
   pen.fillStyle = token("--map-water");
   pen.fillRect(0, 0, size, size);
   pen.lineJoin = "round";
+  // what crosses the 180th meridian belongs to the neighbouring copies of the world, too
+  const each = (rings) => [-1, 0, 1].forEach((world) => near(rings[0], world) && rings.forEach((ring) => trace(ring, world)));
   const coast = () => {
     pen.beginPath();
-    land.forEach((rings) => near(rings[0]) && rings.forEach(trace));
+    land.forEach(each);
   };
   coast();
   pen.fillStyle = token("--map-land");
   pen.fill("evenodd");
-  degrees(pen, z, scale, left, top, size);
+  degrees(pen, { x, y, z }, scale, left, top, size);
   coast(); // once more: the grid lies between the fill and the line
   pen.strokeStyle = token("--map-coast");
   pen.lineWidth = 1.2;
   pen.stroke();
   pen.beginPath();
-  borders.forEach((line) => near(line) && trace(line));
+  borders.forEach((line) => each([line]));
   pen.strokeStyle = token("--map-border");
   pen.setLineDash([5, 4]);
   pen.lineWidth = 1;
@@ -111,7 +118,7 @@ function paint(pen, ratio, size, { x, y, z }, { land, borders }) {
 }
 
 /** Meridians and parallels with their degrees. */
-function degrees(pen, z, scale, left, top, size) {
+function degrees(pen, { x, y, z }, scale, left, top, size) {
   const step = STEPS[Math.min(z, STEPS.length - 1)];
   const digits = step < 0.01 ? 3 : step < 0.1 ? 2 : step < 1 ? (step === 0.25 ? 2 : 1) : 0;
   const lonAt = (px) => ((left + px) / scale - 0.5) * 360;
@@ -130,14 +137,14 @@ function degrees(pen, z, scale, left, top, size) {
     const px = Math.round(((k * step) / 360 + 0.5) * scale - left) + 0.5;
     pen.moveTo(px, 0);
     pen.lineTo(px, size);
-    words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "W" : "E"}`, px + 3, 11]);
+    if (y % 2 === 0) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "W" : "E"}`, px + 4, 14]);
   }
   for (let k = Math.ceil(latAt(size) / step); k * step < latAt(0); k++) {
     if (Math.abs(k * step) > 85) continue;
     const py = Math.round(yOf(k * step)) + 0.5;
     pen.moveTo(0, py);
     pen.lineTo(size, py);
-    words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "S" : "N"}`, 3, py - 3]);
+    if (x % 2 === 0) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "S" : "N"}`, 6, py - 4]);
   }
   pen.stroke();
   pen.globalAlpha = 0.75;

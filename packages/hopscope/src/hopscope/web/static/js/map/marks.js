@@ -11,12 +11,46 @@ const shapeOf = (role) => {
   return shapes.get(d) ?? shapes.set(d, new Path2D(d)).get(d);
 };
 
+const LABEL_GAP = 10;
+const LABEL_HEIGHT = 15;
+const ruler = document.createElement("canvas").getContext("2d");
+
 /** A node, or a group of nodes, as a path of the canvas renderer: clicks and hovers are found by its radius. */
 export const Mark = CircleMarker.extend({
   _updatePath() {
     this._renderer._drawMark(this);
   },
+
+  /** What must be painted again when the mark changes: the label, too. */
+  _updateBounds() {
+    CircleMarker.prototype._updateBounds.call(this);
+    if (this.options.label) this._pxBounds.extend(this._point.add([LABEL_GAP + labelWidth(this.options.label), LABEL_HEIGHT]));
+  },
 });
+
+/** @param {string} text */
+export function labelWidth(text) {
+  ruler.font = `600 11px ${token("--sans")}`;
+  return ruler.measureText(text).width + 4;
+}
+
+/**
+ * Which nodes can carry their name without covering a mark or another name. Greedy, in the order given.
+ * @param {{x: number, y: number, text: string}[]} places every mark; an empty text is only in the way
+ * @returns {Set<number>} indexes
+ */
+export function labelled(places) {
+  const taken = places.map(({ x, y }) => [x - 8, y - 8, x + 8, y + 8]);
+  const free = (box, own) => taken.every((other, i) => i === own || box[2] < other[0] || box[0] > other[2] || box[3] < other[1] || box[1] > other[3]);
+  const chosen = new Set();
+  places.forEach(({ x, y, text }, i) => {
+    const box = text ? [x + LABEL_GAP, y - LABEL_HEIGHT / 2, x + LABEL_GAP + labelWidth(text), y + LABEL_HEIGHT / 2] : null;
+    if (!box || !free(box, i)) return;
+    chosen.add(i);
+    taken.push(box);
+  });
+  return chosen;
+}
 
 Canvas.include({
   _drawMark(layer) {
@@ -27,6 +61,7 @@ Canvas.include({
     if (layer.options.size > 1) group(pen, x, y, layer._radius, layer.options);
     else node(pen, x, y, layer.options);
     pen.restore();
+    if (layer.options.label) name(pen, x, y, layer.options);
   },
 });
 
@@ -42,6 +77,20 @@ function node(pen, x, y, { role, chosen, stale }) {
   pen.stroke(shape);
   pen.fillStyle = token(ROLE_COLORS[role] ?? "--p-ack");
   pen.fill(shape, "evenodd");
+}
+
+function name(pen, x, y, { label, stale }) {
+  pen.save();
+  pen.font = `600 11px ${token("--sans")}`;
+  pen.textBaseline = "middle";
+  pen.lineJoin = "round";
+  pen.lineWidth = 3;
+  pen.strokeStyle = token("--map-halo");
+  pen.globalAlpha = stale ? 0.6 : 0.95;
+  pen.strokeText(label, x + LABEL_GAP, y);
+  pen.fillStyle = token("--ink");
+  pen.fillText(label, x + LABEL_GAP, y);
+  pen.restore();
 }
 
 function group(pen, x, y, radius, { size, roles }) {

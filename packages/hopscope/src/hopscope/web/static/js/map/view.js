@@ -5,10 +5,14 @@ import { fit } from "../text.js";
 import { relative, position, toMs } from "../format.js";
 import { roleLabel } from "../parts/kind.js";
 import { BaseMap } from "./basemap.js";
-import { Mark, gather, groupFacts } from "./marks.js";
+import { Mark, gather, groupFacts, labelled } from "./marks.js";
 import { Flashes, hopFinder, stretches } from "./paths.js";
 
 const APART_ZOOM = 13; // from here on every node has its own mark
+const LABEL_ZOOM = 8;
+const LABEL_MOST = 400; // marks; with more, names would cost more than they tell
+const LABEL_ORDER = ["sensor", "companion", "room", "repeater"]; // the last gets its name first
+const xy = ({ x, y }) => ({ x, y });
 const STALE_MS = 3 * 24 * 3600e3; // flood adverts come every 47 h by default: dim after three days
 
 // Leaflet frees a tile's memory with a data: image, which the content policy refuses; an empty attribute does as well.
@@ -104,15 +108,19 @@ export class NodeMap {
     this.marks.clearLayers();
     const zoom = this.map.getZoom();
     const now = Date.now();
-    for (const nodes of gather(this.nodes, (node) => this.map.project([node.lat, node.lon], zoom), zoom >= APART_ZOOM)) {
-      if (nodes.length === 1) this.#node(nodes[0], now);
+    const place = (node) => this.map.project([node.lat, node.lon], zoom);
+    const groups = gather(this.nodes, place, zoom >= APART_ZOOM).sort((a, b) => LABEL_ORDER.indexOf(b[0].role) - LABEL_ORDER.indexOf(a[0].role));
+    const places = groups.map((nodes) => ({ ...xy(place(nodes.length > 1 ? groupFacts(nodes) : nodes[0])), text: nodes.length > 1 || zoom < LABEL_ZOOM || groups.length > LABEL_MOST ? "" : fit(nodes[0].name, 22) }));
+    const named = labelled(places);
+    groups.forEach((nodes, i) => {
+      if (nodes.length === 1) this.#node(nodes[0], now, named.has(i) ? places[i].text : "");
       else this.#group(nodes, zoom);
-    }
+    });
   }
 
-  #node(node, now) {
+  #node(node, now, label) {
     const mark = new Mark([node.lat, node.lon], {
-      radius: 9, role: node.role, size: 1, chosen: node.public_key === this.chosen, stale: now - (toMs(node.last_seen) ?? 0) > STALE_MS,
+      radius: 9, label, role: node.role, size: 1, chosen: node.public_key === this.chosen, stale: now - (toMs(node.last_seen) ?? 0) > STALE_MS,
     });
     mark.on("click", () => this.open(node));
     mark.addTo(this.marks);
@@ -154,13 +162,13 @@ export class NodeMap {
   }
 }
 
-/** Positions without the far outliers: a single wrong coordinate must not zoom the map out to the world. */
+/** Positions where most of the mesh is: a few far or wrong coordinates must not zoom the map out to the world. */
 export function core(nodes) {
   const points = nodes.map((node) => [node.lat, node.lon]);
   if (points.length < 8) return points;
   const middle = (i) => points.map((p) => p[i]).sort((a, b) => a - b)[points.length >> 1];
   const centre = [middle(0), middle(1)];
   const far = (p) => Math.hypot(p[0] - centre[0], p[1] - centre[1]);
-  const usual = points.map(far).sort((a, b) => a - b)[Math.floor(points.length * 0.9)];
-  return points.filter((p) => far(p) <= Math.max(usual * 2, 0.05));
+  const usual = points.map(far).sort((a, b) => a - b)[points.length >> 1];
+  return points.filter((p) => far(p) <= Math.max(usual * 3, 0.05));
 }

@@ -42,7 +42,7 @@ function Whole({ data }) {
   const payload = decoded.payload ?? parsed(packet.decoded_json);
   const receptions = [...(data.observations ?? [])].sort((a, b) => toMs(a.timestamp) - toMs(b.timestamp));
   return html`
-    <div class="detail-say"><${TypeBadge} value=${packet.payload_type} /> <${Summary} type=${packet.payload_type} payload=${payload} /></div>
+    <div class="detail-say"><${TypeBadge} value=${packet.payload_type} /><span><${Summary} type=${packet.payload_type} payload=${payload} /></span></div>
     <dl class="facts">
       <dt>First heard</dt><dd><${Ago} at=${packet.first_seen} /></dd>
       <dt>Heard</dt><dd class="num">${count(data.observation_count)} times</dd>

@@ -17,17 +17,23 @@ const BOTTOM_DB = -22;
 /** @param {number | null} snr @returns {number} 0 at the top, 1 at the bottom */
 export const height = (snr) => Math.min(1, Math.max(0, (TOP_DB - snr) / (TOP_DB - BOTTOM_DB)));
 
-export function Scope() {
+/** @param {{seed: import("./book.js").Row[]}} props packets that were heard before this page was opened */
+export function Scope({ seed }) {
   const canvas = useRef(null);
+  const seen = useRef(null);
   const [words, setWords] = useState({ receptions: 0, packets: 0, observers: 0 });
-  useEffect(() => run(canvas.current, setWords), []);
+  useEffect(() => {
+    seen.current = run(canvas.current, setWords);
+    return seen.current.stop;
+  }, []);
+  useEffect(() => seen.current.seed(seed), [seed.length > 0]);
   return html`<figure class="scope" aria-label="Receptions of the last two minutes">
     <canvas ref=${canvas} aria-hidden="true"></canvas>
     <figcaption><strong class="num">${count(words.receptions)}</strong> receptions of <strong class="num">${count(words.packets)}</strong> packets by <strong class="num">${count(words.observers)}</strong> observers in two minutes</figcaption>
   </figure>`;
 }
 
-/** Draw until the returned function is called. */
+/** Draw until `stop` is called. */
 function run(canvas, setWords) {
   /** @type {Mark[]} */
   let marks = [];
@@ -53,10 +59,18 @@ function run(canvas, setWords) {
     draw(canvas, marks, Date.now());
   };
   frame = requestAnimationFrame(loop);
-  return () => {
-    stop();
-    clearInterval(timer);
-    cancelAnimationFrame(frame);
+  return {
+    seed(rows) {
+      const known = new Set(marks.map((mark) => mark.hash));
+      const before = rows.filter((row) => !known.has(row.hash)).map((row) => ({ at: row.latest, snr: row.snr, type: row.type, observer: row.observerId, hash: row.hash }));
+      marks = [...before, ...marks];
+      tell();
+    },
+    stop() {
+      stop();
+      clearInterval(timer);
+      cancelAnimationFrame(frame);
+    },
   };
 }
 

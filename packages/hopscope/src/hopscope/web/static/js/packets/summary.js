@@ -8,6 +8,9 @@ import { decibel, shortKey } from "../format.js";
 const code = (text) => html`<code>${text}</code>`;
 const endpoints = (p) => html`${code(p.srcHash ?? "??")} <span class="dim">to</span> ${code(p.destHash ?? "??")}`;
 
+/** The message without the sender's name that stands before it. @param {any} p */
+export const saidText = (p) => (p.sender && String(p.text).startsWith(`${p.sender}: `) ? p.text.slice(p.sender.length + 2) : p.text);
+
 /** The role an advert's flags state. */
 export function roleOf(flags = {}) {
   return ["repeater", "room", "sensor"].find((role) => flags[role]) ?? (flags.chat || flags.companion ? "companion" : "");
@@ -15,14 +18,12 @@ export function roleOf(flags = {}) {
 
 function advert(p) {
   const forged = p.signatureValid === false;
-  return html`<${AirText} text=${p.name} cap=${40} class="strong" none=${shortKey(p.pubKey ?? "", 12)} />
-    <span class="dim">${roleLabel(roleOf(p.flags))}</span>${forged && html` <span class="tag bad">signature does not match</span>`}`;
+  return html`${forged && html`<span class="tag bad">forged or damaged</span> `}<${AirText} text=${p.name} cap=${40} class="strong" none=${shortKey(p.pubKey ?? "", 12)} />${" "}<span class="dim">${roleLabel(roleOf(p.flags)).toLowerCase()}</span>`;
 }
 
 function channelText(p) {
   if (p.text === undefined) return locked(p);
-  return html`<span class="tag"><${AirText} text=${p.channel} cap=${24} none="channel" /></span>
-    ${p.sender && html`<${AirText} text=${p.sender} cap=${28} class="strong" /><span class="dim">:</span> `}<${AirText} text=${p.text} cap=${160} none="(empty)" />`;
+  return html`<span class="tag"><${AirText} text=${p.channel} cap=${24} none="channel" /></span>${" "}${p.sender && html`<${AirText} text=${p.sender} cap=${28} class="strong" /><span class="dim">:</span>${" "}`}<${AirText} text=${saidText(p)} cap=${160} none="(empty)" />`;
 }
 
 function locked(p) {
@@ -40,7 +41,7 @@ const LINES = {
   PATH: (p) => html`<span class="dim">path</span> ${endpoints(p)}`,
   ANON_REQ: (p) => html`<span class="dim">login or query to</span> ${code(p.destHash ?? "??")}`,
   ACK: (p) => html`<span class="dim">acknowledges</span> ${code(p.extraHash ?? "")}`,
-  TRACE: (p) => html`<span class="dim">trace</span> ${code(p.tag ?? "")}${p.snrValues?.length > 0 && html` <span class="dim">${p.snrValues.map((v) => decibel(v, "")).join("· ")}dB</span>`}`,
+  TRACE: (p) => html`<span class="dim">trace</span> ${code((p.tag ?? 0).toString(16).toUpperCase().padStart(8, "0"))}${p.snrValues?.length > 0 && html` <span class="dim">${p.snrValues.map((v) => decibel(v, "").trim()).join(" · ")} dB</span>`}`,
   MULTIPART: (p) => html`<span class="dim">part, ${p.remaining ?? "?"} to come,</span> ${p.innerTypeName ?? ""}`,
   CONTROL: (p) => html`<span class="dim">${String(p.ctrlSubtype ?? "control").toLowerCase().replaceAll("_", " ")}</span> ${p.ctrlTag !== undefined && code(p.ctrlTag)}`,
   RAW_CUSTOM: (p) => html`<span class="dim">${p.rawLength ?? "?"} opaque bytes</span>`,

@@ -12,6 +12,7 @@ import { Await, Empty, Failure, Loading } from "../parts/states.js";
 import { Icon } from "../parts/icons.js";
 import { typeOf } from "../parts/kind.js";
 import { channelOf } from "../packets/filters.js";
+import { saidText } from "../packets/summary.js";
 
 const PAGE = 100;
 const REST_MS = 800; // a burst of receptions of one message asks for it once
@@ -49,7 +50,7 @@ function Item({ channel, open }) {
     <a class="channel" href=${`/channels/${encodeURIComponent(idOf(channel))}${location.search}`} aria-current=${open ? "true" : undefined}>
       <span class="channel-name">${locked && html`<${Icon} name="lock" />`}<${AirText} text=${locked ? lockedName(channel) : channel.name} cap=${28} class="strong" /></span>
       <span class="channel-when dim"><${Ago} at=${channel.lastActivity} none="" /></span>
-      <span class="channel-last clip">${!locked && channel.lastMessage ? html`${channel.lastSender && html`<${AirText} text=${channel.lastSender} cap=${20} />: `}<${AirText} text=${channel.lastMessage} cap=${80} />` : html`<span class="dim">${locked ? "no key" : ""}</span>`}</span>
+      <span class="channel-last clip">${!locked && channel.lastMessage ? html`${channel.lastSender && html`<${AirText} text=${channel.lastSender} cap=${20} />: `}<${AirText} text=${saidText({ sender: channel.lastSender, text: channel.lastMessage })} cap=${80} />` : html`<span class="dim">${locked ? "no key" : ""}</span>`}</span>
       <span class="channel-count num dim">${count(channel.messageCount)}</span>
     </a>
   </li>`;
@@ -119,10 +120,9 @@ function Message({ message, follows: again }) {
   const at = toMs(message.timestamp);
   const heard = `heard ${count(message.repeats ?? 1)}×${message.hops ? `, ${message.hops} hops` : ""}`;
   return html`<article class=${`message ${again ? "again" : ""}`}>
-    ${!again && html`<div class="message-from" style=${{ "--hue": hue(message.sender) }}><${AirText} text=${message.sender} cap=${32} none="no name" class="strong" /></div>`}
-    <p class="message-text"><${AirText} text=${message.text} cap=${500} none="(empty)" /></p>
-    <div class="message-meta dim"><time title=${at ? absolute(at) : ""}>${at ? shortClock(at) : ""}</time>
-      ${message.packetHash ? html`<a href=${`/packets/${message.packetHash}`}>${heard}</a>` : heard}</div>
+    ${!again && html`<span class="message-from" style=${{ "--hue": hue(message.sender) }}><${AirText} text=${message.sender} cap=${32} none="no name" class="strong" /></span>`}
+    <span class="message-meta dim"><time title=${at ? absolute(at) : ""}>${at ? shortClock(at) : ""}</time>${message.packetHash ? html`<a class="plain" href=${`/packets/${message.packetHash}`}>${heard}</a>` : html`<span>${heard}</span>`}</span>
+    <p class="message-text"><${AirText} text=${saidText(message)} cap=${500} none="(empty)" /></p>
   </article>`;
 }
 

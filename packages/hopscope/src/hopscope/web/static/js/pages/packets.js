@@ -60,7 +60,7 @@ export function PacketsPage({ hash }) {
           </button>
         </div>
       </header>
-      <${Scope} />
+      <${Scope} seed=${list.rows} />
       ${(!narrow.value || openFilters) && html`<${FilterBar} observers=${observers} channels=${channels} />`}
       <${List} list=${list} filtered=${filtered} selected=${hash} onOpen=${open} />
     </div>
