@@ -1,0 +1,160 @@
+"""Measure one strategy on a fresh copy: live load first alone, then beside the strategy; then count wrong rows."""
+
+import contextlib
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from history import CACHE, copy
+
+from rig.child import Child
+from rig.database import wrong_rows
+from rig.figures import Sample, between, spread
+
+SETTLE_S = 0.5  # after the start of the load and after the end of the strategy
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the benchmark. `strategy` None: the idle control. `writers`: how many processes of live writers."""
+
+    name: str
+    strategy: str | None
+    writers: int = 1
+    readers: bool = True
+    options: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Bench:
+    """What all cases of a run share; seconds."""
+
+    history: Path
+    transmissions: int
+    idle_s: float
+    control_s: float
+
+
+@contextlib.contextmanager
+def fresh_copy(source: Path) -> Iterator[Path]:
+    """A copy in the cache directory (same disk as the source, so that block sharing can work), removed afterwards."""
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix="run-") as folder:
+        target = Path(folder) / "mesh.db"
+        copy(source, target)
+        yield target
+
+
+class LogSize(threading.Thread):
+    """Watches how large the write-ahead log gets."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(daemon=True)
+        self._log = path.with_name(path.name + "-wal")
+        self._over = threading.Event()
+        self.peak = 0
+
+    def run(self) -> None:
+        while not self._over.wait(0.02):
+            self.look()
+
+    def look(self) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            self.peak = max(self.peak, self._log.stat().st_size)
+
+    def end(self) -> int:
+        self._over.set()
+        self.look()
+        return self.peak
+
+
+@dataclass(slots=True)
+class Load:
+    """The running writers and readers and, once stopped, what they measured."""
+
+    writers: list[Child]
+    readers: list[Child]
+
+    @classmethod
+    def start(cls, case: Case, bench: Bench, path: Path) -> "Load":
+        load = cls(
+            [Child("writer", db=str(path)) for _ in range(case.writers)],
+            [Child("readers", db=str(path), transmissions=bench.transmissions)] if case.readers else [],
+        )
+        for child in load.children:
+            child.wait_ready()
+        return load
+
+    @property
+    def children(self) -> list[Child]:
+        return self.writers + self.readers
+
+    def stop(self) -> tuple[list[Sample], list[Sample]]:
+        """Samples of the writers and of the readers."""
+        found = [[tuple(s) for child in part for s in child.result(stop=True)] for part in (self.writers, self.readers)]
+        return found[0], found[1]
+
+
+def measure(case: Case, bench: Bench) -> dict[str, Any]:
+    """One repeat of one case, as the figures of the report."""
+    with fresh_copy(bench.history) as path, contextlib.ExitStack() as stack:
+        log = LogSize(path)
+        log.start()
+        load = Load.start(case, bench, path)
+        for child in load.children:
+            stack.callback(child.end)
+        time.sleep(SETTLE_S)
+        found = _act(case, bench, path, stack)
+        time.sleep(SETTLE_S if load.children else 0.0)
+        peak = log.end()
+        written, read = load.stop()
+        written += [tuple(sample) for sample in found.pop("live", [])]
+        wrong = None if case.strategy is None else wrong_rows(str(path))
+        return _figures(found, written, read) | {"wal_peak_mb": peak / 1e6, "wrong_rows": wrong}
+
+
+def _act(case: Case, bench: Bench, path: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
+    """Let the load run alone, then the strategy beside it; what the strategy found."""
+    if case.strategy is None:
+        began_idle = time.monotonic()
+        time.sleep(bench.idle_s)
+        began = time.monotonic()
+        time.sleep(bench.control_s)
+        return {"began": began, "ended": time.monotonic(), "began_idle": began_idle}
+    runner = Child("strategies", db=str(path), strategy=case.strategy)
+    stack.callback(runner.end)
+    runner.wait_ready()
+    began_idle = time.monotonic()
+    time.sleep(bench.idle_s if case.writers or case.readers else 0.0)
+    runner.go()
+    found: dict[str, Any] = runner.result(stop=False)
+    return found | {"began_idle": began_idle}
+
+
+def _figures(found: dict[str, Any], written: list[Sample], read: list[Sample]) -> dict[str, Any]:
+    began, ended = found["began"], found["ended"]
+    writer = spread(between(written, began, ended))
+    readers = spread(between(read, began, ended))
+    idle = spread(between(read, found["began_idle"], began))
+    hold = found.get("lock_hold_max_s")
+    return {
+        "total_s": ended - began,
+        "writer_stall_max_ms": writer.max,
+        "writer_stall_p99_ms": writer.p99,
+        "writer_n": writer.n,
+        "writer_errors": sum(not ok for _, _, ok in between(written, began, ended)),
+        "reader_p50_ms": readers.p50,
+        "reader_p99_ms": readers.p99,
+        "reader_max_ms": readers.max,
+        "reader_n": readers.n,
+        "reader_p99_idle_ms": idle.p99,
+        "reader_max_idle_ms": idle.max,
+        "reader_n_idle": idle.n,
+        "lock_hold_max_ms": None if hold is None else hold * 1e3,
+        "rows_examined": found.get("rows_examined"),
+        "rows_changed": found.get("rows_changed"),
+        "bookkeeping_share": found.get("bookkeeping_share"),
+    }
