@@ -81,7 +81,12 @@ class Parent:
 
     def watch_stop(self) -> None:
         """Set `stopped` when the benchmark closes our standard input."""
-        threading.Thread(target=lambda: (sys.stdin.read(), self.stopped.set()), daemon=True).start()
+
+        def wait_for_the_end() -> None:
+            sys.stdin.read()
+            self.stopped.set()
+
+        threading.Thread(target=wait_for_the_end, daemon=True).start()
 
     def report(self, found: object) -> None:
         print(json.dumps(found), flush=True)
@@ -93,7 +98,7 @@ def open_loop(per_second: float, stopped: threading.Event, work: Callable[[], bo
     Work that is late starts at once and its lateness counts: a stalled client keeps its arrivals. Times are
     of the monotonic clock, which all processes of a machine share.
     """
-    samples = []
+    samples: list[tuple[float, float, bool]] = []
     began = time.monotonic()
     number = 0
     while True:

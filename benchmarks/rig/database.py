@@ -36,6 +36,6 @@ def wrong_rows(path: str) -> int:
         if timestamp > newest.get(transmission, 0):
             newest[transmission] = timestamp
     rows = db.execute(statements()["every_transmission"])
-    wrong = sum(last_seen != newest.get(transmission, 0) for transmission, last_seen in rows)
+    wrong = sum(1 for transmission, last_seen in rows if last_seen != newest.get(transmission, 0))
     db.close()
     return wrong
