@@ -24,6 +24,7 @@ from meshwire import PUBLIC_KEY, KeyRing
 
 REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change will not help
 FAILED = 1
+WATCH_S = 0.25  # how soon a pipeline that failed is noticed
 
 
 def run(settings: Settings, *, stop: StopToken, extra_sources: Sequence[Source] = ()) -> int:
@@ -95,11 +96,23 @@ def _ingest(decoder: Decoder, writer: Writer, sources: Sequence[Source], stop: S
     thread = threading.Thread(target=_guarded, args=(pipeline, failure), name="pipeline")
     thread.start()
     log.info("writer.started", sources=len(sources))
-    for source in sources:
-        source.start(pipeline.deliver)
-    while not stop.wait(0.25) and thread.is_alive():
-        pass
-    log.info("writer.stopping", reason=stop.reason or "the pipeline failed")
+    try:
+        for source in sources:
+            source.start(pipeline.deliver)
+        while not stop.wait(WATCH_S) and thread.is_alive():
+            pass
+        log.info("writer.stopping", reason=stop.reason or "the pipeline failed")
+    finally:
+        _wind_down(sources, pipeline, thread)
+    if failure:
+        return FAILED
+    status.save()
+    log.info("writer.stopped")
+    return 0
+
+
+def _wind_down(sources: Sequence[Source], pipeline: Pipeline, thread: threading.Thread) -> None:
+    """Deliver no more, store what was delivered, acknowledge it, disconnect. Safe for sources that never started."""
     for source in sources:
         source.stop()
     pipeline.stop()
@@ -107,11 +120,6 @@ def _ingest(decoder: Decoder, writer: Writer, sources: Sequence[Source], stop: S
     for source in sources:
         if isinstance(source, AcknowledgingSource):
             source.close()
-    if failure:
-        return FAILED
-    status.save()
-    log.info("writer.stopped")
-    return 0
 
 
 def _guarded(pipeline: Pipeline, failure: list[BaseException]) -> None:
