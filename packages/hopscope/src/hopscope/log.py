@@ -27,7 +27,7 @@ class _Formatter(logging.Formatter):
 
     def formatException(self, ei: Any) -> str:  # noqa: N802  (the name is logging's)
         lines = super().formatException(ei).splitlines()
-        return "\n".join("  | " + line.encode("ascii", "backslashreplace").decode() for line in lines)
+        return "\n".join("  | " + line.encode("unicode_escape").decode("ascii") for line in lines)
 
 
 def debug(event: str, **fields: object) -> None:
