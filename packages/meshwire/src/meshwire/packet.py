@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from meshwire.crypto import packet_hash, verify_signature
 from meshwire.enums import PayloadType, Route
-from meshwire.header import Path, read_header
+from meshwire.errors import DecodeError
+from meshwire.header import Path, path_len_of, path_of, read_header
 from meshwire.keys import EMPTY_KEYS, KeyRing
 from meshwire.payloads import (
     ack,
@@ -27,7 +28,7 @@ from meshwire.payloads import (
     trace,
 )
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Span, SpanReader
+from meshwire.reader import ByteMap, Span, split
 
 Payload = (
     request.Request
@@ -53,19 +54,16 @@ Payload = (
 class Packet:
     """One frame, understood.
 
-    frame: the bytes. route, payload_type, version: from the header. transport_codes: two uint16 on TRANSPORT routes,
-    else None; region: name of the known region whose scope the first one is. path_len_byte, path: as sent.
-    payload_at: where the payload starts in the frame; payload_raw: its bytes; payload: its meaning.
-    hash: the firmware's packet hash, 8 bytes, the same for every copy. spans: the byte map, empty unless asked for.
+    frame: the bytes. route, payload_type: from the header. transport_codes: two uint16 on TRANSPORT routes, else None;
+    region: name of the known region whose scope the first one is. payload_at: where the payload starts in the frame;
+    payload_raw: its bytes; payload: its meaning. hash: the firmware's packet hash, 8 bytes, the same for every copy.
+    spans: the byte map in the order of the bytes, empty unless asked for.
     """
 
     frame: bytes
     route: Route
     payload_type: PayloadType
-    version: int
     transport_codes: tuple[int, int] | None
-    path_len_byte: int
-    path: Path
     payload_raw: bytes
     payload_at: int
     hash: bytes
@@ -73,9 +71,25 @@ class Packet:
     region: str | None
     spans: tuple[Span, ...]
 
+    @property
+    def version(self) -> int:
+        """Payload version; 0 is the only one there is."""
+        return self.frame[0] >> 6
+
+    @property
+    def path_len_byte(self) -> int:
+        """The path length as sent: hops in bits 0-5, hash size minus 1 in bits 6-7."""
+        return path_len_of(self.frame)
+
+    @property
+    def path(self) -> Path:
+        """The path, split into hops. Worked out when asked for: keep it if you need it more than once."""
+        return path_of(self.frame)
+
     def to_dict(self) -> dict[str, object]:
         """The JSON form that `meshwire decode --json` prints. Holds channel keys, never private keys."""
-        size, raw = self.path.hash_size, self.path.raw
+        path = self.path
+        size, raw = path.hash_size, path.raw
         found: dict[str, object] = {
             "route": self.route.name,
             "payload_type": self.payload_type.name,
@@ -83,7 +97,7 @@ class Packet:
             "path_len_byte": self.path_len_byte,
             "path_hash_size": size,
             "hop_count": len(raw) // size,
-            "path": [raw[n : n + size].hex().upper() for n in range(0, len(raw), size)],
+            "path": [hop.hex().upper() for hop in split(raw, size)],
             "payload_len": len(self.payload_raw),
             "packet_hash": self.hash.hex().upper(),
         }
@@ -102,19 +116,26 @@ def decode(frame: bytes, *, keys: KeyRing = EMPTY_KEYS, spans: bool = False, ver
     Raises DecodeError, and nothing else, for bytes that the firmware would not accept.
     """
     data = frame if type(frame) is bytes else bytes(frame)
-    r = SpanReader(data) if spans else ByteReader(data)
-    route, kind, codes, path_len_byte, path = read_header(r)
-    at = r.at
+    byte_map = ByteMap() if spans else None
+    route, kind, codes, at = read_header(data, byte_map)
     raw = data[at:]
-    payload = _READERS[kind](r, path.raw, keys, verify_signature if verify else None)
+    if byte_map is not None:
+        byte_map.base = at
+    try:
+        payload = _READERS[kind](raw, byte_map, data, keys, verify_signature if verify else None)
+    except DecodeError as short:
+        raise DecodeError(short.problem, at=at + short.at) from None
     region = keys.match_region(codes[0], kind, raw) if codes is not None and keys.regions else None
-    digest = packet_hash(kind, raw, path_len_byte)
-    return _packet(data, route, kind, 0, codes, path_len_byte, path, raw, at, digest, payload, region, r.spans)
+    digest = packet_hash(kind, raw, path_len_of(data) if kind is _TRACE else 0)
+    found = () if byte_map is None else tuple(byte_map.spans)
+    return _packet(data, route, kind, codes, raw, at, digest, payload, region, found)
 
 
+_TRACE = PayloadType.TRACE
 _packet = quick(Packet)
-# What a payload reader may look at: the reader, the path's bytes, the keys, and how to verify a signature (or not).
-Reader = Callable[[ByteReader, bytes, KeyRing, Callable[[bytes, bytes, bytes], bool] | None], Payload]
+# What a payload reader may look at: the payload, the byte map, the frame around it, the keys, how to verify (or not).
+Verify = Callable[[bytes, bytes, bytes], bool]
+Reader = Callable[[bytes, ByteMap | None, bytes, KeyRing, Verify | None], Payload]
 _READERS: dict[PayloadType, Reader] = {
     PayloadType.REQ: request.read,
     PayloadType.RESPONSE: response.read,

@@ -6,7 +6,7 @@ Escapes nothing: whoever shows the text as HTML still has to treat it as text.
 from dataclasses import dataclass
 
 from meshwire.enums import TextType
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import Layout
 
 # Directional marks, embeddings, overrides and isolates can make a name look like another one; U+2028/2029 break
 # lines where nobody expects it; U+FEFF is a byte order mark. ZWJ (U+200D) and variation selectors stay: emoji use them.
@@ -47,12 +47,13 @@ class TextBody:
 
 def read_text(plain: bytes) -> TextBody | None:
     """Layout of a decrypted text, or None when it cannot be one: then the two MAC bytes fitted by chance."""
-    r = ByteReader(plain)
-    timestamp, flags = r.read(_HEAD)
+    timestamp, flags, text = _TEXT.read(plain)
     if flags >> 2 not in _KNOWN_TYPES:
         return None
-    signer = r.take(4, "signer") if flags >> 2 == TextType.SIGNED_PLAIN else None
-    raw, _, behind = r.rest("text").partition(b"\0")
+    signer = None
+    if flags >> 2 == TextType.SIGNED_PLAIN:
+        signer, text = text[:4], text[4:]
+    raw, _, behind = text.partition(b"\0")
     if not _is_text(raw):
         return None
     # Since firmware 1.17 an attempt above 3 no longer fits its two bits and follows the text's NUL.
@@ -60,7 +61,7 @@ def read_text(plain: bytes) -> TextBody | None:
     return TextBody(timestamp, flags >> 2, attempt, signer, raw)
 
 
-_HEAD = Layout(("timestamp", "I"), ("flags", "B"))
+_TEXT = Layout(("timestamp", "I"), ("flags", "B"), tail="text")
 _KNOWN_TYPES = frozenset(TextType)
 
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +20,8 @@ class Ack:
         return {"ack": {"crc": self.crc.hex().upper(), "extra": self.extra.hex().upper()}}
 
 
-def read(r: ByteReader, *_: object) -> Ack:
-    crc, extra = r.read_all(_LAYOUT)
+def read(raw: bytes, byte_map: ByteMap | None, *_: object) -> Ack:
+    crc, extra = _LAYOUT.read(raw, byte_map)
     return _ack(crc, extra)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from meshwire.enums import Role
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 from meshwire.text import clean_name
 
 MAX_ADVERT_DATA = 32  # MAX_ADVERT_DATA_SIZE: firmware neither reads nor signs what lies beyond
@@ -68,19 +68,21 @@ class Advert:
         }
 
 
-def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, bytes, bytes], bool] | None) -> Advert:
-    data, at, end = r.data, r.at, r.end
-    start = at + _HEAD_SIZE
-    appdata = data[start:end]
-    # Firmware sees no more than 32 bytes of it, neither when it verifies nor when it reads.
-    r.end = limit = end if end - start <= MAX_ADVERT_DATA else start + MAX_ADVERT_DATA
-    flags = appdata[0] if appdata else 0
+def read(
+    raw: bytes,
+    byte_map: ByteMap | None,
+    _frame: bytes,
+    _keys: object,
+    verify: Callable[[bytes, bytes, bytes], bool] | None,
+) -> Advert:
+    # Firmware sees no more than 32 bytes of appdata, neither when it verifies nor when it reads.
+    seen = raw if len(raw) <= _SEEN else raw[:_SEEN]
+    flags = raw[_HEAD_SIZE] if len(raw) > _HEAD_SIZE else 0
     layout, shown = _LAYOUTS[flags >> 4], flags
     # All or nothing, as firmware does it: when a field that the flags promise is cut off, none is believed.
-    if at + layout.size > limit:
+    if layout.size > len(seen):
         layout, shown = _BARE, 0
-    pubkey, timestamp, signature, _, lat_e6, lon_e6, feat1, feat2, tail = r.read_all(layout)
-    r.end = end
+    pubkey, timestamp, signature, _, lat_e6, lon_e6, feat1, feat2, tail = layout.read(seen, byte_map)
     if shown & _HAS_LOCATION:
         lat, lon = lat_e6 / 1e6, lon_e6 / 1e6
     else:
@@ -90,11 +92,12 @@ def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, by
     if not shown & _HAS_FEAT2:
         feat2 = None
     name, name_raw = (clean_name(tail), tail) if shown & _HAS_NAME else (None, None)
-    valid = verify(pubkey, signature, data[at : at + _SIGNED_HEAD] + data[start:limit]) if verify else None
-    role = _ROLES[flags & 15]
-    if r.recording:
-        r.rest("ignored")
-        _annotate(r, f"{role.name} 0x{flags:02X}", lat, lon, name)
+    valid = verify(pubkey, signature, seen[:36] + seen[_HEAD_SIZE:]) if verify else None
+    role, appdata = _ROLES[flags & 15], raw[_HEAD_SIZE:]
+    if byte_map is not None:
+        _annotate(
+            byte_map, raw, {"flags": f"{role.name} 0x{flags:02X}", "latitude": lat, "longitude": lon, "name": name}
+        )
     return _advert(
         pubkey,
         timestamp,
@@ -114,10 +117,11 @@ def read(r: ByteReader, _path: bytes, _keys: object, verify: Callable[[bytes, by
     )
 
 
-def _annotate(r: ByteReader, flags: str, lat: float | None, lon: float | None, name: str | None) -> None:
-    for field, value in {"flags": flags, "latitude": lat, "longitude": lon, "name": name}.items():
+def _annotate(byte_map: ByteMap, raw: bytes, meanings: dict[str, str | float | None]) -> None:
+    byte_map.mark("ignored", _SEEN, len(raw), raw[_SEEN:])
+    for name, value in meanings.items():
         if value is not None:
-            r.note(value, field)
+            byte_map.note(name, value)
 
 
 def _layout(flags: int) -> Layout:
@@ -136,6 +140,6 @@ def _layout(flags: int) -> Layout:
 _advert = quick(Advert)
 _HEAD = (("public key", "32s"), ("timestamp", "I"), ("signature", "64s"))
 _HEAD_SIZE = 100
-_SIGNED_HEAD = 36  # public key and timestamp; appdata follows in what is signed
+_SEEN = _HEAD_SIZE + MAX_ADVERT_DATA
 _LAYOUTS = tuple(_layout(nibble << 4) for nibble in range(16))
 _BARE = Layout(*_HEAD, *[("", "0s")] * 5, tail="ignored")

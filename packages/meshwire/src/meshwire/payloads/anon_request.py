@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from meshwire.keys import KeyRing
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,20 +40,19 @@ class AnonRequest:
         }
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> AnonRequest:
-    dst, sender, mac, ciphertext = r.read_all(_LAYOUT)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> AnonRequest:
+    dst, sender, mac, ciphertext = _LAYOUT.read(raw, byte_map)
     plain = _open(keys, dst, sender, mac, ciphertext) if keys.key_pairs else None
     return _anon_request(dst, sender, mac, ciphertext, plain)
 
 
 _anon_request = quick(AnonRequest)
 _LAYOUT = Layout(("destination", "B"), ("sender's public key", "32s"), ("MAC", "2s"), tail="ciphertext", tail_min=1)
-_PLAIN = Layout(("timestamp", "I"))
+_PLAIN = Layout(("timestamp", "I"), tail="data")
 
 
 def _open(keys: KeyRing, dst: int, sender: bytes, mac: bytes, ciphertext: bytes) -> AnonPlain | None:
     for opened in keys.open_anonymous(dst, sender, mac, ciphertext):
-        p = ByteReader(opened.plain)
-        (timestamp,) = p.read(_PLAIN)
-        return AnonPlain(opened.receiver, timestamp, p.rest("data"))
+        timestamp, data = _PLAIN.read(opened.plain)
+        return AnonPlain(opened.receiver, timestamp, data)
     return None

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from meshwire.enums import Role
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 DISCOVER_REQ, DISCOVER_RESP = 8, 9
 
@@ -74,28 +74,31 @@ class Control:
         return {"control": {"sub": self.sub}}
 
 
-def read(r: ByteReader, *_: object) -> DiscoverRequest | DiscoverResponse | Control:
-    sub = r.data[r.at] >> 4
+def read(raw: bytes, byte_map: ByteMap | None, *_: object) -> DiscoverRequest | DiscoverResponse | Control:
+    sub = raw[0] >> 4
     parse = _SUBTYPES.get(sub)
-    if parse is None or r.left < _REQUEST.size:
-        return _control(sub, r.rest("data"))
-    return parse(r)
+    if parse is not None and len(raw) >= _REQUEST.size:
+        return parse(raw, byte_map)
+    if byte_map is not None:
+        byte_map.mark("data", 0, len(raw), raw)
+    return _control(sub, raw)
 
 
-def _discover_request(r: ByteReader) -> DiscoverRequest:
-    first, type_filter, tag = r.read(_REQUEST)
-    since = r.read_all(_SINCE)[0] if r.left >= _SINCE.size else 0
-    if r.left:
-        r.rest("ignored")
+def _discover_request(raw: bytes, byte_map: ByteMap | None) -> DiscoverRequest:
+    since = 0
+    if len(raw) >= _REQUEST_SINCE.size:
+        first, type_filter, tag, since, _ = _REQUEST_SINCE.read(raw, byte_map)
+    else:
+        first, type_filter, tag, _ = _REQUEST.read(raw, byte_map)
     return _request(bool(first & 1), type_filter, tag, since)
 
 
-def _discover_response(r: ByteReader) -> DiscoverResponse:
-    first, snr, tag, pubkey = r.read_all(_RESPONSE)
+def _discover_response(raw: bytes, byte_map: ByteMap | None) -> DiscoverResponse:
+    first, snr, tag, pubkey = _RESPONSE.read(raw, byte_map)
     role, snr_db = _ROLES[first & 15], snr / 4
-    if r.recording:
-        r.note(role.name, "discover response")
-        r.note(snr_db, "SNR")
+    if byte_map is not None:
+        byte_map.note("discover response", role.name)
+        byte_map.note("SNR", snr_db)
     return _response(role, snr_db, tag, pubkey)
 
 
@@ -104,10 +107,11 @@ _request = quick(DiscoverRequest)
 _response = quick(DiscoverResponse)
 _control = quick(Control)
 # Six bytes up to and with the tag, in both forms; firmware ignores a shorter discovery.
-_REQUEST = Layout(("discover request", "B"), ("type filter", "B"), ("tag", "I"))
-_SINCE = Layout(("since", "I"), tail="ignored")
+_HEAD = (("discover request", "B"), ("type filter", "B"), ("tag", "I"))
+_REQUEST = Layout(*_HEAD, tail="ignored")
+_REQUEST_SINCE = Layout(*_HEAD, ("since", "I"), tail="ignored")
 _RESPONSE = Layout(("discover response", "B"), ("SNR", "b"), ("tag", "I"), tail="public key")
-_SUBTYPES: dict[int, Callable[[ByteReader], DiscoverRequest | DiscoverResponse]] = {
+_SUBTYPES: dict[int, Callable[[bytes, ByteMap | None], DiscoverRequest | DiscoverResponse]] = {
     DISCOVER_REQ: _discover_request,
     DISCOVER_RESP: _discover_response,
 }

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from meshwire.keys import KeyRing
 from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
-from meshwire.reader import ByteReader
+from meshwire.reader import ByteMap
 from meshwire.text import clean_text, read_text
 
 
@@ -47,8 +47,8 @@ class DirectText:
         return found
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> DirectText:
-    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> DirectText:
+    dst, src, mac, ciphertext = ENVELOPE.read(raw, byte_map)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _direct_text(dst, src, mac, ciphertext, plain)
 

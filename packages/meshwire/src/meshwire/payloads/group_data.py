@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from meshwire.keys import KeyRing
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +43,8 @@ class GroupData:
         return {"group": group}
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> GroupData:
-    channel, mac, ciphertext = r.read_all(_LAYOUT)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> GroupData:
+    channel, mac, ciphertext = _LAYOUT.read(raw, byte_map)
     return _group_data(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
 
 
@@ -54,12 +54,11 @@ _LAYOUT = Layout(("channel hash", "B"), ("MAC", "2s"), tail="ciphertext", tail_m
 
 def _open(keys: KeyRing, channel_hash: int, mac: bytes, ciphertext: bytes) -> ChannelData | None:
     for channel, plain in keys.open_channel(channel_hash, mac, ciphertext):
-        r = ByteReader(plain)
-        data_type, size = r.read(_DATA_HEAD)
+        data_type, size, data = _DATA.read(plain)
         # A length beyond the plaintext means that the two MAC bytes fitted by chance; firmware drops it as well.
-        if size <= r.left:
-            return ChannelData(channel.name, channel.key, data_type, r.take(size, "data"))
+        if size <= len(data):
+            return ChannelData(channel.name, channel.key, data_type, data[:size])
     return None
 
 
-_DATA_HEAD = Layout(("data type", "H"), ("data length", "B"))
+_DATA = Layout(("data type", "H"), ("data length", "B"), tail="data")

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from meshwire.keys import KeyRing
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 from meshwire.text import clean_text, read_text
 
 
@@ -48,8 +48,8 @@ class GroupText:
         return {"group": group}
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> GroupText:
-    channel, mac, ciphertext = r.read_all(_LAYOUT)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> GroupText:
+    channel, mac, ciphertext = _LAYOUT.read(raw, byte_map)
     return _group_text(channel, mac, ciphertext, _open(keys, channel, mac, ciphertext) if keys.channels else None)
 
 

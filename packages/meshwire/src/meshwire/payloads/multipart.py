@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from meshwire.enums import PayloadType
 from meshwire.quick import quick
-from meshwire.reader import ByteReader
+from meshwire.reader import ByteMap, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,16 +27,20 @@ class Multipart:
         return {"multipart": found}
 
 
-def read(r: ByteReader, *_: object) -> Multipart:
-    first = r.u8("remaining, inner type")
-    remaining, inner = first >> 4, _TYPES[first & 15]
-    if r.recording:
-        r.note(f"{remaining} remaining, {inner.name}", "remaining, inner type")
-    data = r.data[r.at : r.end]
-    if inner is PayloadType.ACK and len(data) >= 4:
-        return _multipart(remaining, inner, data, r.take(4, "CRC"), r.rest("extra"))
-    return _multipart(remaining, inner, r.rest("data"), None, b"")
+def read(raw: bytes, byte_map: ByteMap | None, *_: object) -> Multipart:
+    remaining, inner = raw[0] >> 4, _TYPES[raw[0] & 15]
+    crc, extra, data = None, b"", raw[1:]
+    if inner is PayloadType.ACK and len(raw) >= _ACK.size:
+        _, crc, extra = _ACK.read(raw, byte_map)
+    else:
+        _OTHER.read(raw, byte_map)
+    if byte_map is not None:
+        byte_map.note(_FIRST[0], f"{remaining} remaining, {inner.name}")
+    return _multipart(remaining, inner, data, crc, extra)
 
 
 _multipart = quick(Multipart)
 _TYPES = tuple(PayloadType(n) for n in range(16))
+_FIRST = ("remaining, inner type", "B")
+_ACK = Layout(_FIRST, ("CRC", "4s"), tail="extra")
+_OTHER = Layout(_FIRST, tail="data")

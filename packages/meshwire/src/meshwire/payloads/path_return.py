@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from meshwire.keys import KeyRing
 from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, split
+from meshwire.reader import ByteMap, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,8 @@ class PathReturn:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> PathReturn:
-    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> PathReturn:
+    dst, src, mac, ciphertext = ENVELOPE.read(raw, byte_map)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _path_return(dst, src, mac, ciphertext, plain)
 
@@ -48,11 +48,11 @@ _path_return = quick(PathReturn)
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> PathPlain | None:
     for opened in keys.open_direct(dst, src, mac, ciphertext):
-        p = ByteReader(opened.plain)
-        path_len = p.u8("path length")
-        size, count = (path_len >> 6) + 1, path_len & 63
-        if size < 4 and count * size < p.left:
-            hops = split(p.take(count * size, "path"), size)
-            return PathPlain(opened.sender, opened.receiver, size, hops, p.u8("extra type") & 15, p.rest("extra"))
+        plain = opened.plain
+        size = (plain[0] >> 6) + 1
+        end = 1 + size * (plain[0] & 63)
+        if size < 4 and end < len(plain):
+            hops = split(plain[1:end], size)
+            return PathPlain(opened.sender, opened.receiver, size, hops, plain[end] & 15, plain[end + 1 :])
         # A path longer than the plaintext means that the two MAC bytes fitted by chance.
     return None

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from meshwire.quick import quick
-from meshwire.reader import ByteReader
+from meshwire.reader import ByteMap
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,8 +16,10 @@ class RawCustom:
         return {}
 
 
-def read(r: ByteReader, *_: object) -> RawCustom:
-    return _raw_custom(r.rest("data"))
+def read(raw: bytes, byte_map: ByteMap | None, *_: object) -> RawCustom:
+    if byte_map is not None:
+        byte_map.mark("data", 0, len(raw), raw)
+    return _raw_custom(raw)
 
 
 _raw_custom = quick(RawCustom)

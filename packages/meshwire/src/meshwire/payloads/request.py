@@ -6,7 +6,7 @@ from enum import IntEnum
 from meshwire.keys import KeyRing
 from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 
 class RequestType(IntEnum):
@@ -45,19 +45,18 @@ class Request:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Request:
-    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> Request:
+    dst, src, mac, ciphertext = ENVELOPE.read(raw, byte_map)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _request(dst, src, mac, ciphertext, plain)
 
 
 _request = quick(Request)
-_PLAIN = Layout(("timestamp", "I"), ("type", "B"))
+_PLAIN = Layout(("timestamp", "I"), ("type", "B"), tail="data")
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> RequestPlain | None:
     for opened in keys.open_direct(dst, src, mac, ciphertext):
-        p = ByteReader(opened.plain)
-        timestamp, req_type = p.read(_PLAIN)
-        return RequestPlain(opened.sender, opened.receiver, timestamp, req_type, p.rest("data"))
+        timestamp, req_type, data = _PLAIN.read(opened.plain)
+        return RequestPlain(opened.sender, opened.receiver, timestamp, req_type, data)
     return None

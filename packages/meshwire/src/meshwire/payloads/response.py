@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from meshwire.keys import KeyRing
 from meshwire.peer import ENVELOPE, describe
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout
+from meshwire.reader import ByteMap, Layout
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,19 +32,18 @@ class Response:
         return {"encrypted": describe(self.dst, self.src, self.mac, self.ciphertext)}
 
 
-def read(r: ByteReader, _path: bytes, keys: KeyRing, *_: object) -> Response:
-    dst, src, mac, ciphertext = r.read_all(ENVELOPE)
+def read(raw: bytes, byte_map: ByteMap | None, _frame: bytes, keys: KeyRing, *_: object) -> Response:
+    dst, src, mac, ciphertext = ENVELOPE.read(raw, byte_map)
     plain = _open(keys, dst, src, mac, ciphertext) if keys.key_pairs else None
     return _response(dst, src, mac, ciphertext, plain)
 
 
 _response = quick(Response)
-_PLAIN = Layout(("tag", "I"))
+_PLAIN = Layout(("tag", "I"), tail="data")
 
 
 def _open(keys: KeyRing, dst: int, src: int, mac: bytes, ciphertext: bytes) -> ResponsePlain | None:
     for opened in keys.open_direct(dst, src, mac, ciphertext):
-        p = ByteReader(opened.plain)
-        (tag,) = p.read(_PLAIN)
-        return ResponsePlain(opened.sender, opened.receiver, tag, p.rest("data"))
+        tag, data = _PLAIN.read(opened.plain)
+        return ResponsePlain(opened.sender, opened.receiver, tag, data)
     return None

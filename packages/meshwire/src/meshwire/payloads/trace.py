@@ -2,8 +2,9 @@
 
 from dataclasses import dataclass
 
+from meshwire.header import path_bytes
 from meshwire.quick import quick
-from meshwire.reader import ByteReader, Layout, decibels, split
+from meshwire.reader import ByteMap, Layout, decibels, split
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +40,16 @@ class Trace:
         }
 
 
-def read(r: ByteReader, path: bytes, *_: object) -> Trace:
-    at = r.at + _LAYOUT.size
-    tag, auth_code, flags, hashes = r.read_all(_LAYOUT)
+def read(raw: bytes, byte_map: ByteMap | None, frame: bytes, *_: object) -> Trace:
+    tag, auth_code, flags, hashes = _LAYOUT.read(raw, byte_map)
     size = 1 << (flags & 3)
     route = split(hashes, size)
-    if r.recording:
-        for number, node in enumerate(route):
-            r.mark(f"route {number + 1}", at + number * size, at + number * size + len(node), node)
-    return _trace(tag, auth_code, flags, size, route, decibels(path))
+    if byte_map is not None:
+        for n, node in enumerate(route):
+            at = _LAYOUT.size + n * size
+            byte_map.mark(f"route {n + 1}", at, at + len(node), node)
+    return _trace(tag, auth_code, flags, size, route, decibels(path_bytes(frame)))
 
 
 _trace = quick(Trace)
-_LAYOUT = Layout(("tag", "I"), ("auth code", "I"), ("flags", "B"), tail="")
+_LAYOUT = Layout(("tag", "I"), ("auth code", "I"), ("flags", "B"))
