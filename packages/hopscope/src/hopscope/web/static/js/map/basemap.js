@@ -137,7 +137,7 @@ function degrees(pen, { x, y, z }, scale, left, top, size) {
     const px = Math.round(((k * step) / 360 + 0.5) * scale - left) + 0.5;
     pen.moveTo(px, 0);
     pen.lineTo(px, size);
-    if (y % 2 === 0) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "W" : "E"}`, px + 4, 14]);
+    if (y % 2 === 0 && px < size - 48) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "W" : "E"}`, px + 4, 14]);
   }
   for (let k = Math.ceil(latAt(size) / step); k * step < latAt(0); k++) {
     if (Math.abs(k * step) > 85) continue;

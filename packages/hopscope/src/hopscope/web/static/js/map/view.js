@@ -84,18 +84,19 @@ export class NodeMap {
     this.map.remove();
   }
 
-  /** @param {any[]} all nodes, for resolving hops @param {any[]} shown those with a mark */
-  show(all, shown) {
+  /** @param {any[]} all nodes, for resolving hops @param {any[]} shown those with a mark @param {number} [covered] as for fit */
+  show(all, shown, covered = 0) {
     this.find = hopFinder(all);
     this.nodes = shown;
-    if (!this.placed && shown.length) this.fit();
+    if (!this.placed && shown.length) this.fit(covered);
     this.draw();
   }
 
-  fit() {
+  /** Show where the mesh is; `covered` pixels at the left are hidden by a panel. */
+  fit(covered = 0) {
     if (!this.nodes.length) return;
     this.placed = true;
-    this.map.fitBounds(latLngBounds(core(this.nodes)), { padding: [48, 48], maxZoom: 12, animate: false });
+    this.map.fitBounds(latLngBounds(core(this.nodes)), { paddingTopLeft: [48 + covered, 64], paddingBottomRight: [120, 48], maxZoom: 12, animate: false });
   }
 
   /** Colours changed. */

@@ -18,6 +18,7 @@ import { NodeMap } from "../map/view.js";
 
 const ROLES_SHOWN = ["repeater", "room", "companion", "sensor"];
 const LISTED = 200;
+const PANEL_PX = 316; // as in map.css
 
 export function MapPage() {
   const place = useRef(null);
@@ -49,7 +50,8 @@ export function MapPage() {
       map.current = null;
     };
   }, [configured]);
-  useEffect(() => map.current?.show(nodes, shown), [nodes, shown, configured]);
+  const covered = panel && !narrow.value ? PANEL_PX : 0;
+  useEffect(() => map.current?.show(nodes, shown, covered), [nodes, shown, configured]);
   useEffect(() => map.current?.repaint(), [shownTheme.value]);
 
   const toggle = (role) => setQuery({ hide: (hidden.includes(role) ? hidden.filter((r) => r !== role) : [...hidden, role]).join(",") || null });
@@ -60,7 +62,7 @@ export function MapPage() {
       <button type="button" class="button" aria-expanded=${panel} aria-controls="map-panel" onClick=${() => setPanel(!panel)}>
         <${Icon} name="nodes" /><span class="num">${count(shown.length)}</span> nodes
       </button>
-      <button type="button" class="button" onClick=${() => map.current?.fit()}><${Icon} name="fit" />Fit</button>
+      <button type="button" class="button" onClick=${() => map.current?.fit(covered)}><${Icon} name="fit" />Fit</button>
     </div>
     ${panel && html`<section class="map-panel" id="map-panel" aria-label="Nodes on the map">
       <label><span class="visually-hidden">Search nodes</span>
