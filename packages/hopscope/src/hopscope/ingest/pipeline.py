@@ -138,7 +138,8 @@ class Pipeline:
                 if self._should_give_up():
                     return False
                 log.warning("store.unavailable", error=str(exc), retry_s=wait_s, waiting=self._queue.qsize())
-                self._stopping.wait(wait_s) if not self._stopping.is_set() else time.sleep(FIRST_RETRY_S)
+                if self._stopping.wait(wait_s):  # set: the wait ends at once, so wait for the database instead
+                    time.sleep(FIRST_RETRY_S)
                 wait_s = min(wait_s * 2, LONGEST_RETRY_S)
             else:
                 return True
