@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from hopscope.migrations.corescope_values import (
+    PATH_LIMIT,
     Path,
     Refusal,
     Refused,
@@ -30,6 +31,7 @@ from hopscope.model import PacketFacts
 Row = Mapping[str, SqlValue]
 Decode = Callable[[bytes], PacketFacts | str]  # the text says why the frame is refused
 RECORD_LIMIT = 4096  # bytes of a refused row that are kept, as for records from the air
+WITH_CODES = (0, 3)  # routes whose frames carry transport codes
 CACHED_FRAMES = 4096  # observations of one packet lie close together in a slice
 
 
@@ -137,11 +139,14 @@ def _observation(row: Row, frames: Frames, now: int) -> dict[str, SqlValue] | Re
     heard_at = time_ms(row["timestamp"], now=now)
     if heard_at is None:
         return Refused(Refusal.BAD_TIME, "it has no usable time")
-    head, path = _heard(row, packet, frames)
+    head, path = _heard(row, packet)
     if isinstance(path, Refused):
         return path
-    return OBSERVATION | {
+    return {
         "id": row["id"],
+        "refusal": None,
+        "detail": None,
+        "record": None,
         "hash": packet.hash,
         "observer": observer_ident(row["observer"]),
         "heard_at": heard_at,
@@ -155,19 +160,40 @@ def _observation(row: Row, frames: Frames, now: int) -> dict[str, SqlValue] | Re
     }
 
 
-def _heard(row: Row, packet: PacketFacts, frames: Frames) -> tuple[bytes | None, Path | Refused]:
+def _heard(row: Row, packet: PacketFacts) -> tuple[bytes | None, Path | Refused]:
     """The head (None: not known) and the path of what this observer heard.
 
     A TRACE without its own frame gets its packet's path: path_json holds its route, not the SNR bytes of the header.
     """
-    own = frames.facts(row["raw_hex"]) if row["raw_hex"] else None
-    if isinstance(own, PacketFacts) and own.hash == packet.hash:
-        return own.head, Path(own.path_len, own.path)
-    same = Path(packet.path_len, packet.path)
+    own = _own_head(row["raw_hex"], packet) if row["raw_hex"] else None
+    if own is not None:
+        return own
     if packet.hash_size is None:
-        return None, same
+        return None, Path(packet.path_len, packet.path)
     found = path_of(row["path_json"], hash_size=packet.hash_size)
     return None, Path(packet.path_len & 0xC0, b"") if found is None else found
+
+
+def _own_head(raw_hex: SqlValue, packet: PacketFacts) -> tuple[bytes, Path] | None:
+    """Head and path of an observation's own frame; None unless it holds its packet's payload.
+
+    The payload was decoded once with its packet; here only what lies before it is read. A TRACE's hash covers its
+    path length, so that one of another length is another packet.
+    """
+    frame = frame_bytes(raw_hex)
+    if isinstance(frame, Refused):
+        return None
+    size = 5 if frame[0] & 3 in WITH_CODES else 1
+    if len(frame) <= size or frame[0] >> 6 != packet.version or frame[0] >> 2 & 15 != packet.type:
+        return None
+    length_byte = frame[size]
+    path_size = (length_byte & 63) * ((length_byte >> 6) + 1)
+    payload_at = size + 1 + path_size
+    if length_byte >> 6 == 3 or path_size > PATH_LIMIT or frame[payload_at:] != packet.frame[packet.payload_at :]:
+        return None
+    if packet.hash_size is None and length_byte != packet.path_len:
+        return None
+    return frame[:size], Path(length_byte, frame[size + 1 : payload_at])
 
 
 def observers(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]:

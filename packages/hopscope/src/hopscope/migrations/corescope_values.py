@@ -135,6 +135,8 @@ def _encoded(hops: list[object], hash_size: int) -> Path | Refused:
 
 def number(value: SqlValue) -> float | None:
     """A finite number, also from text with a unit ("-7.5 dB"); None for everything else."""
+    if value is None:
+        return None
     if isinstance(value, str):
         try:
             value = float(value.split()[0]) if value.strip() else None

@@ -41,6 +41,7 @@ NEEDED = {
     "observer_metrics": {"observer_id", "timestamp"},
     "neighbor_edges": {"node_a", "node_b"},
 }
+ORDER = ("observers", "nodes", "inactive_nodes", "transmissions", "observations", "observer_metrics", "neighbor_edges")
 KEYED_BY_ID = frozenset({"transmissions", "observations"})  # AUTOINCREMENT: ids follow time and are never used again
 
 
@@ -144,9 +145,7 @@ def sizes(db: apsw.Connection, found: Shape) -> dict[str, int]:
 
 def readable(found: Shape) -> tuple[str, ...]:
     """The tables that come along, in the order they are read."""
-    order = ("observers", "nodes", "inactive_nodes", "transmissions", "observations", "observer_metrics",
-             "neighbor_edges")  # fmt: skip
-    return tuple(name for name in order if name in found.tables and NEEDED[name] <= found.tables[name])
+    return tuple(name for name in ORDER if name in found.tables and NEEDED[name] <= found.tables[name])
 
 
 def reading(name: str, found: Shape, *, after: int, bound: int) -> str:

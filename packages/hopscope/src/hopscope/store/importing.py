@@ -7,8 +7,10 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from hopscope.store.connection import sql
+from hopscope.store.faults import as_faults
 from hopscope.store.identity import WINDOW_MS, Copy, same_reception
 from hopscope.store.writing import QUARANTINE_PER_REASON
 from inchworm.ports import Rows, SqlValue, Turn
@@ -148,18 +150,21 @@ class _Receptions:
         self._lowered: dict[int, dict[str, SqlValue]] = {}
         self._touched: dict[int, dict[str, SqlValue]] = {}
         self._next = _newest_ids(turn)[1]
-        self.new: list[dict[str, SqlValue]] = []
+        self.new: list[tuple[SqlValue, ...]] = []
 
     def load(self, rows: Sequence[Row]) -> None:
         """Transmissions, observers and possible copies of the slice in one statement."""
         wanted = [[_hex(r["hash"]), r["observer"], r["heard_at"], WINDOW_MS if r["observer"] else 0] for r in rows]
-        found = self._turn.select(sql("importing")["match_observations"], {"rows": json.dumps(wanted)})
-        for place, tx, first_seen, observer, known, *copy, snr, rssi in found.rows:
+        params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "source_id": self._origin.source_id}
+        found = self._turn.select(sql("importing")["match_observations"], params)
+        for place, tx, first_seen, touched, observer, known, *copy, snr, rssi in found.rows:
             if tx is None:
                 continue
             row = rows[_int(place)]
             self._ids[_int(place)] = _int(tx)
             self._transmissions.setdefault(_int(tx), _Known(_int(tx), _int(first_seen)))
+            if touched is None:
+                self._touched.setdefault(_int(tx), _untouched(self._origin, _int(tx)))
             if observer is not None:
                 self._observers[str(row["observer"])] = _int(observer)
             if known is not None:
@@ -181,13 +186,20 @@ class _Receptions:
         self._next += 1
         self._stored.setdefault(pair, {})[one.id] = one
         self.new.append(
-            {
-                **row,
-                "id": one.id,
-                "transmission_id": tx,
-                "observer_id": pair[1],
-                "source_id": self._origin.source_id,
-            }
+            (
+                one.id,
+                tx,
+                pair[1],
+                self._origin.source_id,
+                row["heard_at"],
+                row["head"],
+                row["path_len"],
+                row["path"],
+                row["snr"],
+                row["rssi"],
+                row["score"],
+                row["direction"],
+            )
         )
         self._first(self._transmissions[tx], one.copy.heard_at)
         return "new"
@@ -205,7 +217,6 @@ class _Receptions:
         return self._observers[str(ident)]
 
     def _first(self, known: _Known, heard_at: int) -> None:
-        self._touched.setdefault(known.id, _untouched(self._origin, known.id))
         if heard_at >= known.first_seen:
             return
         if known.id not in self._lowered:
@@ -216,7 +227,9 @@ class _Receptions:
     def write(self) -> None:
         _apply(self._turn, "touched_transmission", self._touched.values())
         _apply(self._turn, "lower_first_seen", self._lowered.values())
-        _apply(self._turn, "insert_observation", self.new)
+        connection: Any = self._turn.connection
+        with as_faults():  # past the engine's own method, which looks at the clock before each row
+            connection.executemany(sql("importing")["insert_observation"], self.new)
         _apply(self._turn, "complete_observation", self._completions)
         _count(self._turn, "observations", len(self.new))
 

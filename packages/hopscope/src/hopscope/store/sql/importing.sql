@@ -40,15 +40,16 @@ on conflict (source_id, transmission_id) do update
 
 -- name: match_observations
 -- per row of a slice: its transmission, its observer, and each stored reception it may be a copy of;
--- :rows is a JSON array of [hash, observer, heard_at, slack in ms]
+-- and whether this import has touched the transmission; :rows is a JSON array of [hash, observer, heard_at, slack in ms]
 with slice as materialized (
     select cast(j.key as integer) as place, unhex(j.value ->> 0) as hash, j.value ->> 1 as ident,
            j.value ->> 2 as heard_at, j.value ->> 3 as slack
       from json_each(:rows) j
 )
-select s.place, t.id, t.first_seen, b.id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
+select s.place, t.id, t.first_seen, i.transmission_id, b.id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
   from slice s
   left join transmissions t on t.hash = s.hash
+  left join imported_transmissions i on i.source_id = :source_id and i.transmission_id = t.id
   left join observers b on b.ident = s.ident
   left join observations o on o.transmission_id = t.id and o.observer_id is b.id
        and (b.id is not null or s.ident is null)
@@ -63,8 +64,7 @@ select id from observers where ident = :ident
 -- name: insert_observation
 insert into observations (id, transmission_id, observer_id, source_id, heard_at, head, path_len, path, snr, rssi, score,
                           direction)
-values (:id, :transmission_id, :observer_id, :source_id, :heard_at, :head, :path_len, :path, :snr, :rssi, :score,
-        :direction)
+values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 
 -- name: complete_observation
 -- a copy knows what the stored reception lacks

@@ -246,6 +246,8 @@ create table import_tables (
     key_last    integer not null default 0, -- bound taken at the start; later rows are left to the next import
     witness     blob,             -- digest of the row at key_last, tells whether a later file continues this one; null: none
     total       integer not null default 0, -- rows between the two keys at the start
+    walked_by   text,             -- id or rowid; null: left out
+    reading     text,             -- the statement that reads a slice, fixed at the start; null: left out
     imported    integer not null default 0, -- stored as rows of their own
     merged      integer not null default 0, -- known already (live, an earlier import, or a copy in the source)
     quarantined integer not null default 0, -- cannot be stored; reject_counts has the reasons

@@ -1,0 +1,167 @@
+"""The import of a CoreScope database as a plan of migrations: which tables come along, and how each is walked.
+
+Newest rows first, so that yesterday is there before last year. Runs nothing itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from hopscope.migrations import corescope_rows as convert
+from hopscope.migrations.corescope_rows import Frames
+from hopscope.migrations.derived import Derivation, derivations
+from hopscope.model import PacketFacts
+from hopscope.store import corescope, importing
+from hopscope.store.corescope import Shape, SourceError
+from hopscope.store.facts import facts_of
+from hopscope.store.importing import Origin
+from hopscope.store.imports import Import, TableCount, TablePlan
+from inchworm.errors import DatabaseBroken
+from inchworm.model import Backfill, Row
+from inchworm.ports import SqlValue, Turn
+from meshwire import DecodeError, KeyRing, clean_name, decode
+
+LEFT_OUT = {
+    "dropped_packets": "packets that CoreScope refused; they are no part of the history",
+    "client_receptions": "coverage reports of phones; hopscope has no counterpart",
+    "client_observers": "senders of coverage reports; hopscope has no counterpart",
+    "packets_v": "a view of tables that come along",
+    "_migrations": "CoreScope's own bookkeeping",
+    "_async_migrations": "CoreScope's own bookkeeping",
+}
+NOTES = (
+    "Times are the server's receive times of the source, in whole seconds where it kept no more.",
+    "first_seen of a packet is lowered to its earliest observation where the source has a later one.",
+    "Hashes are recomputed from the frames; rows that differ only by an older hash become one packet.",
+    "advert_count of a node is counted from the packets that came along, not copied.",
+    "A TRACE observation without its own frame keeps its packet's path: path_json holds its route, not the path.",
+)
+# a row with its indexes, measured on generated histories; the log and the ledger come on top
+BYTES_PER_ROW = {"transmissions": 520, "observations": 190, "observer_metrics": 80}
+BYTES_PER_OTHER_ROW = 250
+BYTES_BESIDE = 96 << 20  # write-ahead log, ledger, quarantine
+
+
+def plan(found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int]) -> list[TablePlan]:
+    """What becomes of every table of the file."""
+    return [_table_plan(name, found, extents, after) for name in sorted(found.tables)]
+
+
+def _table_plan(
+    name: str, found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int]
+) -> TablePlan:
+    if name not in extents:
+        lacking = sorted(corescope.NEEDED.get(name, set()) - found.tables[name])
+        reason = f"it lacks the columns {', '.join(lacking)}" if lacking else "not a table that hopscope knows"
+        return TablePlan(name, left_out=LEFT_OUT.get(name, reason))
+    extent, first = extents[name], after.get(name, 0)
+    return TablePlan(
+        name,
+        key_after=first,
+        key_last=extent.last,
+        witness=extent.witness,
+        total=extent.total,
+        walked_by="id" if name in corescope.KEYED_BY_ID else "rowid",
+        reading=corescope.reading(name, found, after=first, bound=extent.last),
+    )
+
+
+def came_already(
+    earlier: Sequence[Mapping[str, tuple[int, bytes]]], witness: Callable[[str, int], bytes | None]
+) -> dict[str, int]:
+    """The keys up to which this file's rows came with an earlier import, by the rows that stand there.
+
+    earlier: what finished imports left, newest first. witness: the digest of this file's row at a key.
+    """
+    for marks in earlier:
+        if marks and all(witness(name, key) == digest for name, (key, digest) in marks.items()):
+            return {name: key for name, (key, _) in marks.items()}
+    return {}
+
+
+def bytes_needed(plans: Sequence[TablePlan]) -> int:
+    """Forecast of what the import adds to the disk."""
+    rows = sum(p.total * BYTES_PER_ROW.get(p.name, BYTES_PER_OTHER_ROW) for p in plans if p.left_out is None)
+    return rows + BYTES_BESIDE
+
+
+@dataclass(frozen=True, slots=True)
+class _Table:
+    """How a table is converted and written."""
+
+    transform: Callable[[Sequence[Row]], Iterator[dict[str, SqlValue]]]
+    write: importing.Write
+
+
+def backfills(job: Import, keys: KeyRing) -> list[Backfill]:
+    """The import's migrations and those that derive values from it, in order. The plan decides, not the file."""
+    if job.source_id is None or job.started_at is None:
+        raise ValueError(f"import {job.id} has no plan yet")
+    convert_by, counts = _tables(keys, job.started_at), {table.name: table for table in job.tables}
+    migrations: list[Backfill] = []
+    for name in corescope.ORDER:
+        table = counts.get(name)
+        if table is not None and table.reading is not None:
+            after = (migrations[-1].name,) if migrations else ()
+            origin = Origin(job.id, job.source_id, name, job.started_at)
+            migrations.append(_backfill(job, table, convert_by[name], origin, after))
+    return [*migrations, *derivations(Derivation(job.id, job.source_id, migrations[-1].name), keys)]
+
+
+def _backfill(job: Import, table: TableCount, how: _Table, origin: Origin, after: tuple[str, ...]) -> Backfill:
+    return Backfill(
+        name=f"import_{job.id}_{origin.table}",
+        table=origin.table,
+        key=table.walked_by or "rowid",
+        source=partial(_open, job.path),
+        order="desc",
+        compute=table.reading,
+        transform=lambda rows: list(how.transform(rows)),
+        apply=_writing(how.write, origin),
+        guard="frozen",  # the source is read only, and each slice is written exactly once
+        after=after,
+        version="1",
+    )
+
+
+def _writing(write: importing.Write, origin: Origin) -> Callable[[Turn, Sequence[Row]], int]:
+    def write_slice(turn: Turn, rows: Sequence[Row]) -> int:
+        return write(turn, rows, origin)
+
+    return write_slice
+
+
+def _open(path: str) -> Any:
+    try:
+        return corescope.open_source(path)
+    except SourceError as exc:
+        raise DatabaseBroken(str(exc)) from exc
+
+
+def _tables(keys: KeyRing, now: int) -> dict[str, _Table]:
+    frames = Frames.of(partial(_facts, keys=KeyRing(regions=keys.regions)))
+    clean = lambda name: clean_name(name.encode("utf-8", "replace"))  # noqa: E731 - one use, named by the parameter
+    nodes = _Table(partial(convert.nodes, now=now, clean=clean), importing.nodes)
+    return {
+        "observers": _Table(partial(convert.observers, now=now), importing.observers),
+        "nodes": nodes,
+        "inactive_nodes": nodes,
+        "transmissions": _Table(partial(convert.transmissions, frames=frames, now=now), importing.transmissions),
+        "observations": _Table(partial(convert.observations, frames=frames, now=now), importing.observations),
+        "observer_metrics": _Table(partial(convert.metrics, now=now), importing.metrics),
+        "neighbor_edges": _Table(partial(convert.edges, now=now), importing.edges),
+    }
+
+
+def _facts(frame: bytes, *, keys: KeyRing) -> PacketFacts | str:
+    try:
+        return facts_of(decode(frame, keys=keys, verify=False))
+    except DecodeError as exc:
+        return str(exc)
+
+
+def source_name(number: int, path: str) -> str:
+    """What the import is called among the sources."""
+    return f"import {number}: {Path(path).name}"
