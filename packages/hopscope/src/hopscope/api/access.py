@@ -64,8 +64,14 @@ def operator(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler
         raise PermissionDeniedException("this needs the operator's key in the header X-API-Key")
 
 
+LOOPBACK = ("127.", "::1")
+
+
 class Streams:
-    """How many long-lived connections each address has open. One event loop uses it, so it has no lock."""
+    """How many long-lived connections each address has open. One event loop uses it, so it has no lock.
+
+    A loopback address is a reverse proxy for everyone behind it, so only the limit in all holds for it.
+    """
 
     def __init__(self, *, per_address: int = STREAMS_PER_ADDRESS, in_all: int = STREAMS_IN_ALL) -> None:
         self._per_address = per_address
@@ -74,7 +80,8 @@ class Streams:
 
     def enter(self, address: str) -> bool:
         """True when the address may open one more; then `leave` must follow."""
-        if self._open[address] >= self._per_address or self._open.total() >= self._in_all:
+        mine = 0 if address.startswith(LOOPBACK) else self._open[address]
+        if mine >= self._per_address or self._open.total() >= self._in_all:
             return False
         self._open[address] += 1
         return True

@@ -9,7 +9,7 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import License
 
-from hopscope.api import config, health, nodes, packets, pages, spec, stats
+from hopscope.api import config, health, live, nodes, packets, pages, spec, stats
 from hopscope.api.context import Context
 from hopscope.api.edge import Edge, security_headers
 from hopscope.api.errors import HANDLERS
@@ -20,6 +20,7 @@ ROUTES = (
     *packets.ROUTES,
     *nodes.ROUTES,
     *config.ROUTES,
+    *live.ROUTES,
     *pages.ROUTES,
     *spec.ROUTES,
 )

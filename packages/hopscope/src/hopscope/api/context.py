@@ -15,6 +15,7 @@ from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder
 from hopscope.api.timings import Timings
 from hopscope.config.settings import Settings
+from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
 
 
@@ -44,6 +45,7 @@ class Context:
     migrations: StatusReader
     timings: Timings
     streams: Streams
+    hub: Hub
     web: WebFiles
     version: str
     now_ms: Callable[[], int] = wall_clock_ms

@@ -20,7 +20,14 @@ NUL = b"%00"
 NUL_REFUSED = b'{"error":"the request holds a NUL character"}'
 ETAG_BYTES = 12
 
+AT_END = "hopscope.at_end"
+
 Header = tuple[bytes, bytes]
+
+
+def at_end(scope: Any, callback: Callable[[], None]) -> None:
+    """Call back when this request has ended, however it ends: answered, failed, or its client gone."""
+    scope.setdefault(AT_END, []).append(callback)
 
 
 def security_headers(tiles: MapTiles | None) -> tuple[Header, ...]:
@@ -67,7 +74,11 @@ class Edge:
             await answer.refuse(NUL_REFUSED)
             return
         began = time.perf_counter()
-        await self._app(scope, receive, answer.send)
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            for callback in scope.get(AT_END, ()):  # type: ignore[attr-defined]
+                callback()
         template = scope.get("path_template")
         if template and not route_option(scope, "stream"):
             self._timings.record(template, (time.perf_counter() - began) * 1000, answer.status)

@@ -1,5 +1,6 @@
 """The small tables that nearly every answer needs, read at most once in two seconds: observers, channels, the veil."""
 
+from collections.abc import Set
 from dataclasses import dataclass
 
 import apsw
@@ -60,13 +61,13 @@ class FactsReader:
         self._veil = Veil(decimals=privacy.companion_decimals)
         self._memo = Memo(lambda: pool.read(self._read), every_s=every_s)
 
-    def current(self, *, knowing: int | None = None) -> Facts:
-        """The facts, not older than two seconds; read anew when they do not know the observer `knowing`.
+    def current(self, *, knowing: Set[int] = frozenset()) -> Facts:
+        """The facts, not older than two seconds; read anew when they lack one of the observers `knowing`.
 
         Raises CannotRead.
         """
         facts = self._memo.get()
-        if knowing is not None and knowing not in facts.observers:
+        if not knowing <= facts.observers.keys():
             self._memo.forget()
             facts = self._memo.get()
         return facts

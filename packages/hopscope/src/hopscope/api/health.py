@@ -137,7 +137,7 @@ def health(context: Given) -> dict[str, Any]:
         "memory": {"rss": rss, "heapUsed": rss, "heapTotal": rss, "external": 0},
         "eventLoop": {"currentLagMs": 0, "maxLagMs": 0, "p50Ms": 0, "p95Ms": 0, "p99Ms": 0},
         "cache": {"entries": 0, "hits": 0, "misses": 0, "staleHits": 0, "recomputes": 0, "hitRate": 0},
-        "websocket": {"clients": context.streams.count()},
+        "websocket": {"clients": len(context.hub)},
         "packetStore": {"packets": totals.transmissions, "estimatedMB": 0, "trackedMB": 0},
         "perf": {
             "totalRequests": measured.requests,

@@ -50,8 +50,8 @@ def packet_filter(
 ) -> PacketFilter:
     """The filters that lists and the live feed share. Raises BadRequest."""
     return PacketFilter(
-        type=query.number_or_name("type", payload_type, query.TYPE_NUMBERS),
-        route=query.number_or_name("route", route, query.ROUTE_NUMBERS),
+        type=query.number_or_name("type", payload_type, query.TYPE_NUMBERS, most=15),
+        route=query.number_or_name("route", route, query.ROUTE_NUMBERS, most=3),
         region=query.comma_list(region),
         observer=observer or None,
         hash=query.packet_hash("hash", packet_hash) if packet_hash else None,
@@ -62,6 +62,7 @@ def packet_filter(
     )
 
 
+NO_FILTER = packet_filter()
 FILTER = {"wanted": Provide(packet_filter, sync_to_thread=False)}
 
 

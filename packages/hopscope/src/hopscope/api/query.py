@@ -50,12 +50,12 @@ def one_of(name: str, text: str | None, known: dict[str, Any]) -> Any:
     return known[text]
 
 
-def number_or_name(name: str, text: str | None, known: dict[str, int]) -> int | None:
-    """A number or its name, as `4` or `ADVERT`; numbers go to 15."""
+def number_or_name(name: str, text: str | None, known: dict[str, int], *, most: int) -> int | None:
+    """A number up to `most` or its name, as `4` or `ADVERT`."""
     if not text:
         return None
     found = known.get(text.upper())
-    if found is None and text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= 15:
+    if found is None and text.isascii() and text.isdigit() and len(text) <= 2 and int(text) <= most:
         found = int(text)
     if found is None:
         raise BadRequest(f"{name}: expected a number or one of {', '.join(known)}")

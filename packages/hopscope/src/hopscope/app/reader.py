@@ -1,30 +1,42 @@
-"""The reader process: the API, the live feed and the web app over read-only connections. Never writes, never waits
-for the writer: it may be started first, and answers 503 with the reason until there is a database.
+"""The reader process: the API, the live feed and the web app over read-only connections. Never writes.
+
+May be started before the writer: it answers 503 with the reason until there is a database, and then by itself.
 """
 
 import asyncio
+import contextlib
+import logging
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
 
+import uvicorn
 from litestar import Litestar
 
-from hopscope import web
+from hopscope import log, web
 from hopscope.api import access
 from hopscope.api.application import build
 from hopscope.api.context import Context, WebFiles, wall_clock_ms
 from hopscope.api.counted import count
 from hopscope.api.facts import FactsReader
+from hopscope.api.live_events import Composer
 from hopscope.api.memo import Memo
 from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder, key_ring
 from hopscope.api.timings import Timings
+from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
+from hopscope.live.feed import Feed
+from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
 
 WORKERS = 4  # threads that answer requests, each with one connection at a time
 COUNT_EVERY_S = 2.0
+STATUS_EVERY_S = 1.0
+DRAIN_S = 3  # how long a stop waits for answers under way
+WS_MESSAGE_MAX = 4096  # bytes; clients have nothing to say
+WS_PING_S = 30.0
 
 
 class WeakKey(Exception):
@@ -36,8 +48,20 @@ def create_app(settings: Settings) -> Litestar:
     weakness = None if settings.api_key is None else access.weakness(settings.api_key)
     if weakness is not None:
         raise WeakKey(f"the API key (HOPSCOPE_API_KEY) must not be used: {weakness}")
+    context = make_context(settings)
+
+    @asynccontextmanager
+    async def running(_app: Litestar) -> AsyncIterator[None]:
+        async with workers(context):
+            yield
+
+    return build(context, lifespan=[running])
+
+
+def make_context(settings: Settings) -> Context:
+    """The parts that the handlers share."""
     pool = ReadPool(settings.database, size=WORKERS)
-    context = Context(
+    return Context(
         settings=settings,
         pool=pool,
         facts=FactsReader(pool, settings.privacy),
@@ -46,20 +70,87 @@ def create_app(settings: Settings) -> Litestar:
         migrations=StatusReader(pool),
         timings=Timings(),
         streams=access.Streams(),
+        hub=Hub(),
         web=WebFiles(web.STATIC, web.INDEX, web.API_DOCS),
         version=version("hopscope"),
     )
 
-    @asynccontextmanager
-    async def workers(_app: Litestar) -> AsyncIterator[None]:
-        executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
-        loop = asyncio.get_running_loop()
-        loop.set_default_executor(executor)  # handlers run in it
-        await loop.run_in_executor(executor, context.migrations.current)
-        try:
-            yield
-        finally:
-            executor.shutdown(wait=True, cancel_futures=True)
-            pool.close()
 
-    return build(context, lifespan=[workers])
+@asynccontextmanager
+async def workers(context: Context) -> AsyncIterator[None]:
+    """Threads for requests and for the live feed, and the status of migrations kept fresh; ended in order."""
+    loop = asyncio.get_running_loop()
+    executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
+    loop.set_default_executor(executor)  # synchronous handlers run in it
+    await asyncio.to_thread(context.migrations.current)
+    status = loop.create_task(keep_status(context))
+    feed = Feed(context.settings.database, context.hub, Composer(context))
+    await asyncio.to_thread(feed.start, loop)
+    try:
+        yield
+    finally:
+        context.hub.close()
+        status.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await status
+        await asyncio.to_thread(feed.stop)
+        executor.shutdown(wait=True, cancel_futures=True)
+        context.pool.close()
+
+
+async def keep_status(context: Context) -> None:
+    """Read the status of migrations once a second, for the header that every answer carries."""
+    while True:
+        await asyncio.sleep(STATUS_EVERY_S)
+        await asyncio.to_thread(context.migrations.current)
+
+
+def run(settings: Settings, *, stop: StopToken) -> int:
+    """Serve until `stop` is set; 0 after an orderly stop, 1 when the address cannot be used. Raises WeakKey."""
+    app = create_app(settings)
+    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    config = uvicorn.Config(
+        app,
+        host=settings.host,
+        port=settings.port,
+        loop="auto",  # uvloop and httptools where they are installed
+        http="auto",
+        ws="websockets-sansio",
+        ws_max_size=WS_MESSAGE_MAX,
+        ws_ping_interval=WS_PING_S,
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        timeout_graceful_shutdown=DRAIN_S,
+        lifespan="on",
+        proxy_headers=False,
+    )
+    server = Server(config, app.state.context.hub, stop)
+    log.info("api.starting", address=f"http://{settings.host}:{settings.port}")
+    try:
+        server.run()
+    except SystemExit:  # how uvicorn says that the address is taken or not ours
+        log.error("api.cannot_listen", address=f"{settings.host}:{settings.port}")
+        return 1
+    return 0
+
+
+class Server(uvicorn.Server):
+    """Stops by a token instead of by signals, and ends live streams first, so that none holds up the stop."""
+
+    def __init__(self, config: uvicorn.Config, hub: Hub, stop: StopToken) -> None:
+        super().__init__(config)
+        self._hub = hub
+        self._token = stop
+
+    @contextlib.contextmanager
+    def capture_signals(self):  # type: ignore[no-untyped-def]
+        """Signals belong to the caller, who owns the token."""
+        yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Called ten times a second."""
+        if self._token.is_set() and not self.should_exit:
+            self._hub.close()
+            self.should_exit = True
+        return await super().on_tick(counter)
