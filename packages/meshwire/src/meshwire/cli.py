@@ -5,36 +5,45 @@ The only module that reads files, arguments and standard input. Never prints a p
 
 import argparse
 import json
+import os
+import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from io import TextIOWrapper
 from pathlib import Path
 
 from meshwire.crypto import channel_hash
 from meshwire.errors import DecodeError
 from meshwire.keys import PUBLIC_KEY, KeyRing
-from meshwire.packet import Packet, decode
+from meshwire.packet import decode
 from meshwire.show import show
 
-USAGE_ERROR = 2  # as argparse exits
+REJECTED, USAGE_ERROR, INTERRUPTED = 1, 2, 130  # 2 as argparse exits, 130 as shells say of Ctrl-C
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; 0 when everything was a packet, 1 when something was not, 2 for a wrong call."""
+    """Run the command.
+
+    Returns 0, or 1 when a frame shown as text was rejected, or 2 for a wrong call. With --json a rejected frame is an
+    answer like any other, and the result is 0.
+    """
     args = _parser().parse_args(argv)
     try:
         keys = _keys(args)
     except (OSError, ValueError) as problem:
         print(f"meshwire: {problem}", file=sys.stderr)
         return USAGE_ERROR
-    lines: Iterable[str] = sys.stdin if args.frame == "-" else [args.frame]
-    write = _json_lines if args.json else _readable
+    lines = _stdin_lines() if args.frame == "-" else [args.frame]
     try:
-        return write((line.strip() for line in lines if line.strip() or args.frame != "-"), keys)
+        if args.json:
+            return _json_lines(lines, keys)
+        return _readable(lines, keys, colour=_wants_colour(args.color))
     except BrokenPipeError:
-        sys.stderr.close()  # whoever read our output has gone; nobody wants a traceback about it
-        return 1
+        # Whoever read our output has gone; without this Python would complain once more when it exits.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return REJECTED
     except KeyboardInterrupt:
-        return 130
+        return INTERRUPTED
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -47,6 +56,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     dec.add_argument("frame", metavar="HEX", help="a frame in hex, or - to read one per line from standard input")
     dec.add_argument("--json", action="store_true", help="print one JSON line per frame")
+    dec.add_argument(
+        "--color",
+        choices=("auto", "always", "never"),
+        default="auto",
+        help="colour of the byte map; auto: on a terminal, unless NO_COLOR is set",
+    )
     dec.add_argument("--channel", action="append", default=[], metavar="NAME", help="a hashtag channel, such as #test")
     dec.add_argument("--channel-key", action="append", default=[], metavar="HEX", help="a channel key, 16 or 32 bytes")
     dec.add_argument("--region", action="append", default=[], metavar="NAME", help="a region scope, such as #ottawa")
@@ -82,37 +97,53 @@ def _explicit(text: str) -> tuple[str, bytes]:
     return f"key {channel_hash(key):02X}", key
 
 
+def _stdin_lines() -> Iterator[str]:
+    """Every line, also an empty one: each input line gets its answer, so that callers can count."""
+    for line in sys.stdin.buffer:
+        yield line.decode("ascii", "replace").strip()
+
+
 def _json_lines(lines: Iterable[str], keys: KeyRing) -> int:
-    failed = 0
     for line in lines:
         try:
             found = decode(_unhex(line), keys=keys).to_dict()
         except DecodeError as problem:
-            failed, found = 1, {"error": problem.problem, "at": problem.at}
+            found = {"error": problem.problem, "at": problem.at}
         print(json.dumps(found), flush=True)
-    return failed
+    return 0
 
 
-def _readable(lines: Iterable[str], keys: KeyRing) -> int:
-    failed = 0
+def _readable(lines: Iterable[str], keys: KeyRing, *, colour: bool) -> int:
+    result = 0
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # an emoji in a name must not end us on an ASCII terminal
     for line in lines:
         try:
-            packet: Packet = decode(_unhex(line), keys=keys, spans=True)
+            packet = decode(_unhex(line), keys=keys, spans=True)
         except DecodeError as problem:
-            failed = 1
-            print(f"not a packet: {problem}")
+            result = REJECTED
+            print(f"not a packet: {problem}", flush=True)
         else:
-            print(show(packet, colour=sys.stdout.isatty()))
-    return failed
+            print(show(packet, colour=colour), flush=True)
+    return result
+
+
+def _wants_colour(choice: str) -> bool:
+    if choice == "auto":
+        return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    return choice == "always"
 
 
 def _unhex(text: str) -> bytes:
     try:
         return bytes.fromhex(text)
-    except ValueError as problem:
-        # "non-hexadecimal number found in fromhex() arg at position 5": the position counts digits
-        digits = "".join(str(problem).rpartition("position ")[2])
-        raise DecodeError("not hex", at=int(digits) // 2 if digits.isdigit() else len(text) // 2) from None
+    except ValueError:
+        good = _HEX_PAIRS.match(text)
+        at = len(bytes.fromhex(good[0])) if good else 0
+        raise DecodeError("not hex: two digits per byte are needed", at=at) from None
+
+
+_HEX_PAIRS = re.compile(r"(?:[ ]*[0-9A-Fa-f]{2})*")
 
 
 if __name__ == "__main__":

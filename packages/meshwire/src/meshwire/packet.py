@@ -86,8 +86,12 @@ class Packet:
         """The path, split into hops. Worked out when asked for: keep it if you need it more than once."""
         return path_of(self.frame)
 
-    def to_dict(self) -> dict[str, object]:
-        """The JSON form that `meshwire decode --json` prints. Holds channel keys, never private keys."""
+    def to_dict(self, *, channel_keys: bool = True) -> dict[str, object]:
+        """The JSON form that `meshwire decode --json` prints.
+
+        Never holds a private key. It does hold the key that opened a channel message; channel_keys=False leaves it
+        out, for whatever is shown to others.
+        """
         path = self.path
         size, raw = path.hash_size, path.raw
         found: dict[str, object] = {
@@ -105,7 +109,11 @@ class Packet:
             found["transport_codes"] = list(self.transport_codes)
         if self.region is not None:
             found["region"] = self.region
-        return found | self.payload.to_dict()
+        found |= self.payload.to_dict()
+        group = found.get("group")
+        if not channel_keys and isinstance(group, dict):
+            group.pop("key", None)
+        return found
 
 
 def decode(frame: bytes, *, keys: KeyRing = EMPTY_KEYS, spans: bool = False, verify: bool = True) -> Packet:

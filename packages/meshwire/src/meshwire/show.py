@@ -5,8 +5,10 @@ Pure: returns text, decides nothing about where it goes. Never shows a private k
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
+from datetime import UTC, datetime
 from enum import Enum
 
+from meshwire.enums import PayloadType
 from meshwire.packet import Packet
 from meshwire.text import clean_name
 
@@ -31,27 +33,39 @@ def _summary(packet: Packet) -> Iterator[str]:
         yield f"  transport codes: {packet.transport_codes[0]:04X} {packet.transport_codes[1]:04X}"
         yield f"  region: {packet.region or 'unknown'}"
     hops = " ".join(hop.hex().upper() for hop in path.hops)
-    yield (
-        f"  path: {hops or 'no hops'} ({path.hash_size}-byte hashes)" if not _is_trace(packet) else "  path: SNR, below"
-    )
+    if packet.payload_type is not PayloadType.TRACE:
+        yield f"  path: {hops or 'no hops'} ({path.hash_size}-byte hashes)"
     yield from _fields(packet.payload, "  ")
-
-
-def _is_trace(packet: Packet) -> bool:
-    return packet.payload_type.name == "TRACE"
 
 
 def _fields(value: object, indent: str) -> Iterator[str]:
     for field in fields(value) if is_dataclass(value) else ():
         # A channel's key has no place on a screen; raw text is beside its cleaned form in the byte map.
-        if not field.repr or field.name.endswith(("_raw", "_e6")):
+        if not field.repr or field.name.endswith(("_raw", "_e6")) or field.name == "appdata":
             continue
         inner = getattr(value, field.name)
         if is_dataclass(inner):
             yield f"{indent}{field.name}:"
             yield from _fields(inner, indent + "  ")
         elif inner is not None and inner not in (b"", ()):
-            yield f"{indent}{field.name.replace('_', ' ')}: {_text(inner)}"
+            name = field.name.replace("_", " ")
+            yield f"{indent}{name}: {_meaning(name, inner)}"
+
+
+def _meaning(name: str, value: object) -> str:
+    if isinstance(value, int) and not isinstance(value, (bool, Enum)):
+        if name in _HEX_FIELDS:
+            return f"0x{value:0{_HEX_FIELDS[name]}X}"
+        if name == "timestamp":
+            return f"{value} ({datetime.fromtimestamp(value, UTC):%Y-%m-%d %H:%M:%S} UTC)"
+    return _text(value)
+
+
+_HEX_FIELDS = {
+    **dict.fromkeys(("channel hash", "dst", "src", "destination", "source", "flags"), 2),
+    **dict.fromkeys(("transport code", "transport code 2", "data type"), 4),
+    **dict.fromkeys(("tag", "auth code"), 8),
+}
 
 
 def _text(value: object) -> str:
@@ -72,7 +86,7 @@ def _byte_map(packet: Packet, *, colour: bool) -> Iterator[str]:
             piece = raw[at : at + _BYTES_SHOWN].hex(" ")
             tint = _COLOURS[number % len(_COLOURS)]
             name = span.name if at == 0 else ""
-            value = _text(span.value) if at == 0 and not isinstance(span.value, bytes) else ""
+            value = _meaning(span.name, span.value) if at == 0 and not isinstance(span.value, bytes) else ""
             cells = (
                 _paint(f"{span.start + at:4d}", _DIM, on=colour),
                 _paint(f"{piece:<{3 * _BYTES_SHOWN}}", tint, on=colour),
