@@ -9,7 +9,24 @@ from litestar.di import Provide
 from litestar.openapi.config import OpenAPIConfig
 from litestar.openapi.spec import License
 
-from hopscope.api import config, health, live, nodes, packets, pages, spec, stats
+from hopscope.api import (
+    analytics,
+    channels,
+    config,
+    decode,
+    health,
+    live,
+    metrics,
+    mqtt_status,
+    nodes,
+    observers,
+    packets,
+    pages,
+    perf,
+    quarantine,
+    spec,
+    stats,
+)
 from hopscope.api.context import Context
 from hopscope.api.edge import Edge, security_headers
 from hopscope.api.errors import HANDLERS
@@ -17,12 +34,20 @@ from hopscope.api.errors import HANDLERS
 ROUTES = (
     *health.ROUTES,
     *stats.ROUTES,
+    *perf.ROUTES,
     *packets.ROUTES,
+    *decode.ROUTES,
     *nodes.ROUTES,
+    *observers.ROUTES,
+    *channels.ROUTES,
+    *analytics.ROUTES,
+    *mqtt_status.ROUTES,
+    *quarantine.ROUTES,
     *config.ROUTES,
     *live.ROUTES,
-    *pages.ROUTES,
+    *metrics.ROUTES,
     *spec.ROUTES,
+    *pages.ROUTES,
 )
 BODY_MAX = 64 * 1024  # bytes of a request; the largest sensible one holds 200 packet hashes
 

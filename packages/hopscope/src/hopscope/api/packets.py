@@ -37,7 +37,7 @@ def list_packets(
     expand: Annotated[Literal["observations", ""] | None, QueryParameter()] = None,
 ) -> PacketList | GroupList:
     """Packets, newest first; grouped by hash they are in the order of their newest reception."""
-    grouped = query.one_of("groupByHash", group_by_hash, {"true": True, "1": True, "false": False, "0": False}) or False
+    grouped = query.flag("groupByHash", group_by_hash)
     ascending = query.one_of("order", (order or "").lower(), {"asc": True, "desc": False}) or False
     kind = "g" if grouped else "p"
     size = min(limit, EXPANDED_MAX if expand else LIMIT_MAX)

@@ -87,3 +87,8 @@ def cursor(kind: str, text: str | None) -> tuple[int, int] | None:
 def write_cursor(kind: str, position: tuple[int, int] | None) -> str | None:
     """Where a list goes on; opaque to clients."""
     return None if position is None else f"{kind}.{position[0]}.{position[1]}"
+
+
+def flag(name: str, text: str | None) -> bool:
+    """A yes or no: true, false, 1, 0; nothing is no."""
+    return bool(one_of(name, text.lower() if text else None, {"true": True, "1": True, "false": False, "0": False}))
