@@ -24,6 +24,7 @@ FIRST_NAMES = {
     "hash_sizes": "rollup_hash_sizes_v1",
     "hops": "rollup_hops_v1",
     "channel_index": "channel_index_v1",
+    "channel_last": "channel_last_message_v1",
     "node_relations": "node_relations_v1",
 }
 
@@ -119,6 +120,12 @@ def _relations(of: Derivation, keys: KeyRing) -> Iterator[Backfill]:
         verify=of.text("channel_index_verify"),
         after=(of.after,),
         version="1",
+    )
+    yield Backfill(
+        name=of.name("channel_last"),
+        table="channels",
+        update=of.text("channel_last_update"),
+        after=(of.name("channel_index"),),
     )
     yield Backfill(
         name=of.name("node_relations"),

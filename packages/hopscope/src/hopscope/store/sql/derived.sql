@@ -136,6 +136,14 @@ update transmissions set channel_id = (select c.id from channels c where c.name 
 select t.id from imported_transmissions i join transmissions t on t.id = i.transmission_id
  where i.source_id = {source} and i.transmission_id between :first and :last and t.type = 5 and t.channel_id is null
 
+-- name: channel_last_update
+-- first_seen of a packet that ingest had stored may have become earlier; one index seek per channel, inside the turn
+update channels set
+       last_message_id = (select t.id from transmissions t where t.channel_id = channels.id
+                           order by t.first_seen desc, t.id desc limit 1),
+       last_seen = coalesce((select max(t.first_seen) from transmissions t where t.channel_id = channels.id), 0)
+ where id between :first and :last
+
 -- name: node_relations_compute
 select t.id, t.frame, coalesce(min(o.heard_at), t.first_seen) as first_heard,
        coalesce(max(o.heard_at), t.first_seen) as last_heard
