@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 BENCHMARKS = Path(__file__).parent.parent
+Sample = tuple[float, float, bool]  # due (monotonic seconds), seconds from due to done, succeeded
 
 
 class Child:
@@ -92,14 +93,16 @@ class Parent:
         print(json.dumps(found), flush=True)
 
 
-def open_loop(per_second: float, stopped: threading.Event, work: Callable[[], bool]) -> list[tuple[float, float, bool]]:
+def open_loop(
+    per_second: float, stopped: threading.Event, work: Callable[[], bool], *, after_s: float = 0.0
+) -> list[Sample]:
     """Do `work` at fixed times until stopped; (due, seconds from due to done, succeeded) of each.
 
     Work that is late starts at once and its lateness counts: a stalled client keeps its arrivals. Times are
-    of the monotonic clock, which all processes of a machine share.
+    of the monotonic clock, which all processes of a machine share. `after_s` keeps several loops out of step.
     """
-    samples: list[tuple[float, float, bool]] = []
-    began = time.monotonic()
+    samples: list[Sample] = []
+    began = time.monotonic() + after_s
     number = 0
     while True:
         due = began + number / per_second

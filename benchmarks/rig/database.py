@@ -25,6 +25,13 @@ def connect(path: str, *, read_only: bool = False) -> apsw.Connection:
     return db
 
 
+def set_journal(path: str, mode: str) -> None:
+    """Put a database that nobody else has open into this journal mode."""
+    db = connect(path)
+    db.pragma("journal_mode", mode)
+    db.close()
+
+
 def wrong_rows(path: str) -> int:
     """How many transmissions have another last_seen than their newest observation (0 for those without one).
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-Sample = tuple[float, float, bool]  # due (monotonic seconds), seconds from due to done, succeeded
+from rig.child import Sample
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,3 +57,6 @@ select transmission_id, timestamp from observations not indexed;
 
 -- name: every_transmission
 select id, last_seen from transmissions not indexed;
+
+-- name: create_index
+create index idx_incident on observations (transmission_id, timestamp, snr);

@@ -7,26 +7,34 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from history import CACHE, copy
 
-from rig.child import Child
-from rig.database import wrong_rows
-from rig.figures import Sample, between, spread
+from rig.child import Child, Sample
+from rig.database import set_journal, wrong_rows
+from rig.figures import between, spread
 
 SETTLE_S = 0.5  # after the start of the load and after the end of the strategy
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One line of the benchmark. `strategy` None: the idle control. `writers`: how many processes of live writers."""
+    """One line of the benchmark. `strategy` None: the idle control. `writers`: how many processes of live writers.
+
+    module: of the rig, which runs the strategy. journal: the journal mode of the copy. pinned: beside a reader that
+    never ends its transaction. cooperate: live writers pass inchworm's gate, as a thread beside it or as a process.
+    """
 
     name: str
     strategy: str | None
     writers: int = 1
     readers: bool = True
-    options: str = ""
+    module: str = "strategies"
+    journal: str = "wal"
+    pinned: bool = False
+    fills: bool = True  # whether the strategy fills last_seen, so that wrong rows can be counted
+    cooperate: Literal["thread", "process"] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +85,14 @@ class Load:
 
     writers: list[Child]
     readers: list[Child]
+    others: list[Child]
 
     @classmethod
-    def start(cls, case: Case, bench: Bench, path: Path) -> "Load":
+    def start(cls, case: Case, bench: Bench, path: Path, gate: str | None) -> "Load":
         load = cls(
-            [Child("writer", db=str(path)) for _ in range(case.writers)],
+            [Child("writer", db=str(path), gate=gate) for _ in range(case.writers)],
             [Child("readers", db=str(path), transmissions=bench.transmissions)] if case.readers else [],
+            [Child("pin", db=str(path))] if case.pinned else [],
         )
         for child in load.children:
             child.wait_ready()
@@ -90,20 +100,25 @@ class Load:
 
     @property
     def children(self) -> list[Child]:
-        return self.writers + self.readers
+        return self.writers + self.readers + self.others
 
     def stop(self) -> tuple[list[Sample], list[Sample]]:
         """Samples of the writers and of the readers."""
-        found = [[tuple(s) for child in part for s in child.result(stop=True)] for part in (self.writers, self.readers)]
-        return found[0], found[1]
+        written, read, _ = (
+            [tuple(sample) for child in part for sample in child.result(stop=True)]
+            for part in (self.writers, self.readers, self.others)
+        )
+        return written, read
 
 
 def measure(case: Case, bench: Bench) -> dict[str, Any]:
     """One repeat of one case, as the figures of the report."""
     with fresh_copy(bench.history) as path, contextlib.ExitStack() as stack:
+        set_journal(str(path), case.journal)
         log = LogSize(path)
         log.start()
-        load = Load.start(case, bench, path)
+        gate = str(path) + "-gate" if case.cooperate else None
+        load = Load.start(case, bench, path, gate)
         for child in load.children:
             stack.callback(child.end)
         time.sleep(SETTLE_S)
@@ -112,23 +127,27 @@ def measure(case: Case, bench: Bench) -> dict[str, Any]:
         peak = log.end()
         written, read = load.stop()
         written += [tuple(sample) for sample in found.pop("live", [])]
-        wrong = None if case.strategy is None else wrong_rows(str(path))
+        read += [tuple(sample) for sample in found.pop("read", [])]
+        wrong = wrong_rows(str(path)) if case.strategy and case.fills else None
         return _figures(found, written, read) | {"wal_peak_mb": peak / 1e6, "wrong_rows": wrong}
 
 
 def _act(case: Case, bench: Bench, path: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
     """Let the load run alone, then the strategy beside it; what the strategy found."""
+    alone_s = bench.idle_s if case.writers or case.readers or case.module != "strategies" else 0.0
     if case.strategy is None:
         began_idle = time.monotonic()
-        time.sleep(bench.idle_s)
+        time.sleep(alone_s)
         began = time.monotonic()
         time.sleep(bench.control_s)
         return {"began": began, "ended": time.monotonic(), "began_idle": began_idle}
-    runner = Child("strategies", db=str(path), strategy=case.strategy)
+    gate = str(path) + "-gate" if case.cooperate else None
+    config = {"strategy": case.strategy, "transmissions": bench.transmissions, "gate": gate}
+    runner = Child(case.module, db=str(path), writer_beside=case.cooperate == "thread", **config)
     stack.callback(runner.end)
     runner.wait_ready()
     began_idle = time.monotonic()
-    time.sleep(bench.idle_s if case.writers or case.readers else 0.0)
+    time.sleep(alone_s)
     runner.go()
     found: dict[str, Any] = runner.result(stop=False)
     return found | {"began_idle": began_idle}
@@ -138,7 +157,7 @@ def _figures(found: dict[str, Any], written: list[Sample], read: list[Sample]) -
     began, ended = found["began"], found["ended"]
     writer = spread(between(written, began, ended))
     readers = spread(between(read, began, ended))
-    idle = spread(between(read, found["began_idle"], began))
+    idle = spread(s for s in between(read, found["began_idle"], began) if s[0] + s[1] < began)
     hold = found.get("lock_hold_max_s")
     return {
         "total_s": ended - began,

@@ -53,6 +53,30 @@ def chunks(path: str, *, rows: int, pause_s: float) -> Done:
     return done
 
 
+def bare_turns(path: str, *, rows: int = 1_000) -> Done:
+    """What inchworm's default form does to the rows, without inchworm: compute outside the lock, apply inside.
+
+    No ledger, no deadline, no guard against two runners: the floor that the engine's own cost is measured from.
+    """
+    db, done, sql = connect(path), Done(), statements()
+    db.execute("pragma synchronous = normal")  # as inchworm does: its cursor commits with its work
+    bound, after = db.execute(sql["bound"]).get, 0
+    while after < bound:
+        upto = db.execute(sql["chunk_end"], {"after": after, "bound": bound, "rows": rows}).get
+        computed = db.execute(sql["compute"], {"first": after + 1, "last": upto}).fetchall()
+        db.execute("begin immediate")
+        began = time.monotonic()
+        before = db.total_changes()
+        db.executemany(sql["apply"], [{"id": key, "last_seen": value} for key, value in computed])
+        done.rows_changed += db.total_changes() - before
+        db.execute("commit")
+        done.lock_hold_max_s = max(done.lock_hold_max_s, time.monotonic() - began)
+        done.turns += 1
+        done.rows_examined += upto - after
+        after = upto
+    return done
+
+
 def _turn(db: apsw.Connection, done: Done, name: str, bounds: dict[str, int]) -> None:
     """One statement in one write transaction; the lock is held from the end of BEGIN IMMEDIATE to that of COMMIT."""
     while True:
@@ -69,10 +93,19 @@ def _turn(db: apsw.Connection, done: Done, name: str, bounds: dict[str, int]) ->
     done.turns += 1
 
 
+def create_index(path: str) -> Done:
+    """What an index build is: one statement that writes for its whole duration."""
+    db, done = connect(path), Done()
+    _turn(db, done, "create_index", {})
+    return done
+
+
 STRATEGIES: dict[str, Strategy] = {
     "one statement": one_statement,
     "5,000 rows + 100 ms": partial(chunks, rows=5_000, pause_s=0.1),
     "500 rows + 1 ms": partial(chunks, rows=500, pause_s=0.001),
+    "bare turns": bare_turns,
+    "create index": create_index,
 }
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import apsw
 from history import END, OBSERVERS
 
-from rig.child import Parent, open_loop
+from rig.child import Parent, Sample, open_loop
 from rig.database import connect, statements
 
 PER_SECOND = 50.0
@@ -67,7 +67,7 @@ class Reception:
         }
 
 
-def live(path: str, stopped: threading.Event, turn: Turn = nullcontext) -> list[tuple[float, float, bool]]:
+def live(path: str, stopped: threading.Event, turn: Turn = nullcontext) -> list[Sample]:
     """Write until stopped; what `open_loop` measured."""
     db = connect(path)
     samples = open_loop(PER_SECOND, stopped, Reception(db, turn).store)
@@ -75,10 +75,19 @@ def live(path: str, stopped: threading.Event, turn: Turn = nullcontext) -> list[
     return samples
 
 
+def gate_turn(gate: str | None) -> Turn:
+    """How a writer that cooperates with inchworm takes a turn; without a gate, any other writer's way."""
+    if gate is None:
+        return nullcontext
+    from inchworm import WriteGate
+
+    return WriteGate(gate).live
+
+
 def main() -> None:
     parent = Parent()
     db = connect(parent.config["db"])
-    reception = Reception(db)
+    reception = Reception(db, gate_turn(parent.config["gate"]))
     parent.watch_stop()
     parent.ready()
     parent.report(open_loop(PER_SECOND, parent.stopped, reception.store))
