@@ -5,7 +5,6 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-import apsw
 from litestar import get
 from litestar.params import QueryParameter
 from msgspec import Struct, field
@@ -20,6 +19,7 @@ from hopscope.api.times import hour, iso
 from hopscope.store import hash_sizes, nodes
 from hopscope.store.hash_sizes import HopCount
 from hopscope.store.nodes import NodeRow
+from hopscope.store.pool import Snapshot
 
 TOP_HOPS = 50
 NODES_MAX = 200
@@ -103,7 +103,7 @@ def get_hash_sizes(
     )
 
 
-def read(db: apsw.Connection, *, since: int) -> Found:
+def read(db: Snapshot, *, since: int) -> Found:
     """Everything of the page in one snapshot."""
     hops = hash_sizes.top_hops(db, limit=TOP_HOPS)
     return Found(

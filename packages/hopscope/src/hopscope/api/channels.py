@@ -5,7 +5,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import apsw
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
@@ -21,6 +20,7 @@ from hopscope.api.times import iso, iso_or_none
 from hopscope.store import channels, packets
 from hopscope.store.channels import ChannelRow
 from hopscope.store.packets import ObservationRow, PacketPage, PacketQuery, PacketRow
+from hopscope.store.pool import Snapshot
 
 LIMIT_MAX = 500
 OBSERVATIONS_MAX = 20_000  # receptions behind one page of messages
@@ -81,7 +81,7 @@ def list_channels(
     facts = context.facts.current()
     codes = frozenset(code.upper() for code in query.comma_list(region))
 
-    def read(db: apsw.Connection) -> tuple[list[ChannelRow], dict[int, PacketRow]]:
+    def read(db: Snapshot) -> tuple[list[ChannelRow], dict[int, PacketRow]]:
         rows = [row for row in channels.all_channels(db) if encrypted or not row.encrypted]
         if codes:
             heard = channels.heard_in(db, facts.observers_in(codes))
@@ -142,7 +142,7 @@ def list_messages(
         observers=facts.observers_in(codes) if codes else None,
     )
 
-    def read(db: apsw.Connection) -> Said:
+    def read(db: Snapshot) -> Said:
         page = packets.page(db, asked)
         return Said(page, packets.observations(db, [row.id for row in page.rows], limit=OBSERVATIONS_MAX))
 

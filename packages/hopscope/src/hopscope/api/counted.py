@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-import apsw
-
 from hopscope.store import stats
+from hopscope.store.pool import Snapshot
 from hopscope.store.stats import HOUR_MS
 
 ACTIVE_MS = 7 * 24 * HOUR_MS
@@ -22,7 +21,7 @@ class Counted:
     file: stats.FileFacts
 
 
-def count(db: apsw.Connection, now: int) -> Counted:
+def count(db: Snapshot, now: int) -> Counted:
     """Everything of the page in one snapshot."""
     return Counted(
         totals=stats.totals(db),

@@ -3,15 +3,13 @@
 from collections.abc import Set
 from dataclasses import dataclass
 
-import apsw
-
 from hopscope.api.memo import Memo
 from hopscope.api.veil import Veil, veil_of
 from hopscope.config.settings import Privacy
 from hopscope.store import channels, nodes, observers
 from hopscope.store.channels import ChannelRow
 from hopscope.store.observers import ObserverRow
-from hopscope.store.pool import ReadPool
+from hopscope.store.pool import ReadPool, Snapshot
 
 EVERY_S = 2.0
 
@@ -72,7 +70,7 @@ class FactsReader:
             facts = self._memo.get()
         return facts
 
-    def _read(self, db: apsw.Connection) -> Facts:
+    def _read(self, db: Snapshot) -> Facts:
         self._veil = veil_of(self._privacy, nodes.named(db, self._privacy.hidden_markers), previous=self._veil)
         veil = self._veil
         rows = observers.all_observers(db)

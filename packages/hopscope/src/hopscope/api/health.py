@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import apsw
 from litestar import Response, get
 from msgspec import UNSET, Struct, UnsetType
 
@@ -14,7 +13,7 @@ from hopscope.api.access import OPEN
 from hopscope.api.context import Given
 from hopscope.api.migrations_status import MigrationInfo, MigrationsStatus
 from hopscope.store import sources, stats
-from hopscope.store.pool import CannotRead
+from hopscope.store.pool import CannotRead, Snapshot
 
 LIVE_KINDS = frozenset({"mqtt", "demo"})
 MIB = 1024 * 1024
@@ -91,7 +90,7 @@ def healthz(context: Given) -> Response[Healthz]:
     return Response(healthz_of(status, served, status.not_ready))
 
 
-def read_served(db: apsw.Connection) -> Served:
+def read_served(db: Snapshot) -> Served:
     """Totals and sources in one snapshot."""
     return Served(stats.totals(db), sources.all_sources(db))
 

@@ -5,7 +5,6 @@ import re
 from collections.abc import AsyncIterator, Callable
 from typing import Annotated, Any
 
-import apsw
 from litestar import Request, WebSocket, get, websocket
 from litestar.di import NamedDependency
 from litestar.exceptions import TooManyRequestsException, WebSocketDisconnect
@@ -22,7 +21,7 @@ from hopscope.api.packet_filter import FILTER, NO_FILTER, PacketFilter, node_ids
 from hopscope.live.hub import Event, Policy, Subscriber, Taken
 from hopscope.live.tail import Position
 from hopscope.store import live
-from hopscope.store.pool import CannotRead
+from hopscope.store.pool import CannotRead, Snapshot
 
 FRAME_S = 0.1  # at most ten frames a second for one client
 FRAME_PACKETS = 200
@@ -111,7 +110,7 @@ async def missed(context: Context, subscriber: Subscriber, begin: Position, here
         return frame("resync", here, b"{}")
 
     def read() -> list[Event] | None:
-        def since(db: apsw.Connection) -> live.News:
+        def since(db: Snapshot) -> live.News:
             return live.after(db, begin.observation, last=here.observation, limit=RESUME_MAX)
 
         news = context.pool.read(since)

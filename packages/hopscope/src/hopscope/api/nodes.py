@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 from typing import Annotated, Any
 
-import apsw
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
@@ -21,6 +20,7 @@ from hopscope.api.stats import role_counts
 from hopscope.api.times import iso
 from hopscope.store import nodes, packets
 from hopscope.store.nodes import NodeQuery, NodeRow, Reach
+from hopscope.store.pool import Snapshot
 
 LIMIT_MAX = 2_000
 SEARCH_MAX = 10
@@ -132,7 +132,7 @@ def search_nodes(context: Given, q: Annotated[str | None, QueryParameter(max_len
     return FoundNodes([node_out(row, facts.veil) for row in page.rows])
 
 
-def one_node(db: apsw.Connection, key: str, facts: Facts) -> NodeRow:
+def one_node(db: Snapshot, key: str, facts: Facts) -> NodeRow:
     """The node that a key or its beginning means. Raises BadRequest, NotFound, Ambiguous."""
     if not is_key_prefix(key):
         raise BadRequest("node: expected a public key, or at least its first 8 hex digits")
@@ -154,7 +154,7 @@ class Seen:
     today: int = 0
 
 
-def newest_adverts(db: apsw.Connection, node: NodeRow) -> packets.PacketPage:
+def newest_adverts(db: Snapshot, node: NodeRow) -> packets.PacketPage:
     """A node's newest adverts."""
     return packets.page(db, packets.PacketQuery(nodes=(node.id,), limit=RECENT))
 
@@ -164,7 +164,7 @@ def node(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> 
     """A node by its public key, or by the first 8 or more digits of it when only one node's key begins so."""
     facts = context.facts.current()
 
-    def read(db: apsw.Connection) -> Seen:
+    def read(db: Snapshot) -> Seen:
         row = one_node(db, key, facts)
         return Seen(row, newest_adverts(db, row))
 
@@ -179,7 +179,7 @@ def node_health(context: Given, key: Annotated[str, PathParameter(max_length=100
     facts = context.facts.current()
     now = context.now_ms()
 
-    def read(db: apsw.Connection) -> Seen:
+    def read(db: Snapshot) -> Seen:
         row = one_node(db, key, facts)
         today = nodes.adverts_since(db, row.id, since=now - now % DAY_MS)
         return Seen(row, newest_adverts(db, row), nodes.reach(db, row.id), today)

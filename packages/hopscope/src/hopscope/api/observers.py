@@ -4,7 +4,6 @@
 
 from typing import Annotated
 
-import apsw
 from litestar import get
 from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
@@ -20,6 +19,7 @@ from hopscope.api.veil import E6, Veil
 from hopscope.store import nodes, observers, stats
 from hopscope.store.nodes import NodeRow
 from hopscope.store.observers import ObserverRow, Sample
+from hopscope.store.pool import Snapshot
 
 SAMPLES_MAX = 5_000
 DAY_MS = 86_400_000
@@ -109,7 +109,7 @@ def present(context: Context, facts: Facts, rows: tuple[ObserverRow, ...]) -> li
     now = context.now_ms()
     keys = {row.id: key for row in rows if (key := key_of(row)) is not None and not facts.veil.hides_key(key)}
 
-    def read(db: apsw.Connection) -> tuple[dict[int, int], dict[bytes, NodeRow]]:
+    def read(db: Snapshot) -> tuple[dict[int, int], dict[bytes, NodeRow]]:
         return stats.receptions_last_hour(db, now=now), nodes.by_pubkeys(db, keys.values())
 
     last_hour, known = context.pool.read(read)

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
-import apsw
 from litestar.di import Provide
 from litestar.params import QueryParameter
 
@@ -12,6 +11,7 @@ from hopscope.api import query
 from hopscope.api.facts import Facts
 from hopscope.store import nodes, packets
 from hopscope.store.packets import PacketQuery
+from hopscope.store.pool import Snapshot
 
 NODES_MAX = 100
 
@@ -66,7 +66,7 @@ NO_FILTER = packet_filter()
 FILTER = {"wanted": Provide(packet_filter, sync_to_thread=False)}
 
 
-def find(db: apsw.Connection, asked: PacketQuery, wanted: PacketFilter, facts: Facts) -> packets.PacketPage:
+def find(db: Snapshot, asked: PacketQuery, wanted: PacketFilter, facts: Facts) -> packets.PacketPage:
     """The page for a filter whose names are looked up in the same snapshot. A name nobody has matches nothing."""
     empty = packets.PacketPage((), None, 0, total_exact=True)
     changes: dict[str, Any] = {}
@@ -102,7 +102,7 @@ def observer_ids(wanted: PacketFilter, facts: Facts) -> tuple[int, ...] | None:
     return None if found is None else tuple(sorted(found))
 
 
-def node_ids(db: apsw.Connection, wanted: Sequence[str], facts: Facts) -> tuple[int, ...]:
+def node_ids(db: Snapshot, wanted: Sequence[str], facts: Facts) -> tuple[int, ...]:
     """Ids of the nodes named by key, by the beginning of a key (8 digits or more), or by name; never of hidden ones."""
     found: set[int] = set()
     for text in wanted:

@@ -2,7 +2,6 @@
 
 from typing import Annotated, Literal
 
-import apsw
 from litestar import get, post
 from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
@@ -17,6 +16,7 @@ from hopscope.api.presenter import Presenter
 from hopscope.api.times import iso
 from hopscope.store import packets
 from hopscope.store.packets import ObservationRow, PacketQuery, PacketRow
+from hopscope.store.pool import Snapshot
 
 LIMIT_MAX = 10_000
 EXPANDED_MAX = 200  # packets whose receptions are listed in one answer
@@ -55,7 +55,7 @@ def list_packets(
         route=wanted.route,
     )
 
-    def read(db: apsw.Connection) -> tuple[packets.PacketPage, dict[int, int], dict[int, list[ObservationRow]]]:
+    def read(db: Snapshot) -> tuple[packets.PacketPage, dict[int, int], dict[int, list[ObservationRow]]]:
         page = find(db, asked, wanted, facts)
         ids = [row.id for row in page.rows]
         counts = packets.observer_counts(db, ids) if grouped else {}
@@ -85,7 +85,7 @@ def observations_by_hash(context: Given, data: JSONBody[Hashes]) -> Observations
     wanted = [query.packet_hash("hashes", text) for text in data.hashes]
     facts = context.facts.current()
 
-    def read(db: apsw.Connection) -> tuple[tuple[PacketRow, ...], dict[int, list[ObservationRow]]]:
+    def read(db: Snapshot) -> tuple[tuple[PacketRow, ...], dict[int, list[ObservationRow]]]:
         ids = packets.ids_by_hashes(db, wanted)
         return packets.by_ids(db, ids), packets.observations(db, ids, limit=OBSERVATIONS_MAX)
 
@@ -102,7 +102,7 @@ def packet(
     """One packet by id (digits) or hash (16 hex digits)."""
     facts = context.facts.current()
 
-    def read(db: apsw.Connection) -> tuple[PacketRow, list[ObservationRow]]:
+    def read(db: Snapshot) -> tuple[PacketRow, list[ObservationRow]]:
         found = identity(db, key)
         rows = packets.by_ids(db, [] if found is None else [found])
         if not rows:
@@ -113,7 +113,7 @@ def packet(
     return Presenter(context.decoder, facts).detail(row, observations)
 
 
-def identity(db: apsw.Connection, key: str) -> int | None:
+def identity(db: Snapshot, key: str) -> int | None:
     """The transmission that a key in a path means. 16 hex digits are a hash first, also when they are all decimal."""
     if len(key) == 16:
         found = packets.id_by_hash(db, query.packet_hash("packet", key)) if is_key_prefix(key) else None

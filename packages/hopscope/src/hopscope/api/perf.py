@@ -184,9 +184,8 @@ def write_sources(context: Given) -> dict[str, Any]:
 def writer_perf(row: WriterStats) -> dict[str, Any]:
     """The wire form of one kind of work."""
     facts = msgspec.to_builtins(row)
-    times = {
-        f"{kind}_ms_{share}": facts[f"{kind}_{share}"] for kind in ("wait", "hold") for share in ("p50", "p95", "max")
-    }
+    shares = ("p50", "p95", "max")
+    times = {f"{kind}_ms_{share}": facts[f"{kind}_{share}"] for kind in ("wait", "hold") for share in shares}
     return {"count": row.turns, "contention_total": row.failures} | times
 
 

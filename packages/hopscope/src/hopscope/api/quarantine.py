@@ -4,7 +4,6 @@
 
 from typing import Annotated, Any
 
-import apsw
 from litestar import Request, get
 from litestar.params import QueryParameter
 from msgspec import Struct
@@ -14,6 +13,7 @@ from hopscope.api.access import KEY_HEADER, OPEN, matches
 from hopscope.api.context import Given
 from hopscope.api.times import iso
 from hopscope.store import quarantine
+from hopscope.store.pool import Snapshot
 from hopscope.store.quarantine import RejectCount
 
 LIMIT_MAX = 200
@@ -56,7 +56,7 @@ def get_quarantine(
     """Records that could not be used."""
     operator = matches(context.settings.api_key, request.headers.get(KEY_HEADER))
 
-    def read(db: apsw.Connection) -> tuple[tuple[RejectCount, ...], tuple[quarantine.Rejected, ...]]:
+    def read(db: Snapshot) -> tuple[tuple[RejectCount, ...], tuple[quarantine.Rejected, ...]]:
         counts = quarantine.counts(db)
         if not operator:
             return counts, ()

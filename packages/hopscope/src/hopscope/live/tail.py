@@ -2,10 +2,9 @@
 
 from dataclasses import dataclass
 
-import apsw
-
 from hopscope.store import live
 from hopscope.store.live import News
+from hopscope.store.pool import Snapshot
 from hopscope.store.watch import Watch
 
 BURST = 1000  # receptions between two looks that are still worth sending one by one
@@ -48,7 +47,7 @@ class Tail:
         """Stop following."""
         self._watch.close()
 
-    def _read(self, db: apsw.Connection) -> Step:
+    def _read(self, db: Snapshot) -> Step:
         database, known = live.database_id(db), self._position
         if known is None or known.database != database:
             return Step(Position(database, live.newest_id(db)), None)

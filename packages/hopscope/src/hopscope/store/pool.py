@@ -9,7 +9,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import apsw
 
@@ -17,6 +17,8 @@ from hopscope.store import schema
 from hopscope.store.connection import DatabaseMissing, open_reader, snapshot
 
 T = TypeVar("T")
+
+Snapshot: TypeAlias = apsw.Connection  # what a query is given: one moment of the database, read-only
 
 CACHE_KIB = 6 * 1024  # page cache per connection: four of them keep a reader process under 150 MB
 CHECK_EVERY_STEPS = 10_000  # virtual machine steps between two looks at the clock: about 0.2 ms
@@ -91,7 +93,7 @@ class ReadPool:
         self._condition = threading.Condition()
         self._waits_ms: deque[float] = deque(maxlen=WAITS_KEPT)
 
-    def read(self, query: Callable[[apsw.Connection], T]) -> T:
+    def read(self, query: Callable[[Snapshot], T]) -> T:
         """What `query` answers from one snapshot of the database. Raises CannotRead."""
         with self._borrowed() as reader, translated(), snapshot(reader.db):
             return query(reader.db)
