@@ -19,7 +19,7 @@ KEY_LENGTH = 16  # characters; below, an API key can be guessed
 WELL_KNOWN = (
     "your-secret-api-key", "your-api-key", "change-me", "changeme", "replace-me", "secret-key", "my-secret", "example",
     "password", "passw0rd", "letmein", "corescope", "hopscope", "meshcore", "administrator", "test", "12345678",
-    "abcdefgh", "qwerty",
+    "0123456789", "abcdefgh", "qwerty", "correct-horse", "test-api-key",
 )  # fmt: skip
 
 Check = Callable[[Any], Any]

@@ -55,11 +55,19 @@ def load(file: Path | None, env: Mapping[str, str]) -> Settings:
 def read_file(file: Path) -> dict[str, Any]:
     """The tables of a TOML file. Raises ConfigError when it cannot be read."""
     try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
+        return parse(file.read_text(encoding="utf-8"), str(file))
     except OSError as exc:
         raise ConfigError([Problem(str(file), exc.strerror or str(exc))]) from exc
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
-        raise ConfigError([Problem(str(file), f"is not TOML: {exc}")]) from exc
+    except UnicodeDecodeError as exc:
+        raise ConfigError([Problem(str(file), "is no text in UTF-8")]) from exc
+
+
+def parse(text: str, name: str) -> dict[str, Any]:
+    """The tables of TOML text. `name` stands in the message of the ConfigError that it raises otherwise."""
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError as exc:
+        raise ConfigError([Problem(name, f"is not TOML: {exc}")]) from exc
 
 
 def build(tables: Mapping[str, Any], env: Mapping[str, str]) -> Settings:

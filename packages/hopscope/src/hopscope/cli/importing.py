@@ -1,0 +1,95 @@
+"""`hopscope import` and `upgrade-check`: a CoreScope database, brought along or only looked at."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from hopscope import log
+from hopscope.app import importing
+from hopscope.app.child import stop_on_signals
+from hopscope.app.importing import ImportStopped, Look
+from hopscope.app.stop import StopToken
+from hopscope.cli.choice import Choice, with_config
+from hopscope.cli.failures import Failure, MustChange, told
+from hopscope.migrations import report
+from hopscope.store.errors import UnsupportedDatabase
+from hopscope.store.schema import SchemaError
+
+FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True))
+
+
+@click.command("import")
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
+@click.option("--no-wait", is_flag=True, help="Leave the request to the writer and return.")
+@with_config
+def import_file(choice: Choice, *, file: Path, as_json: bool, no_wait: bool) -> None:
+    """Bring the history of a CoreScope database along; the file is only read.
+
+    A running writer does the work beside live ingest; without one this command does it. Returns when the import and
+    every migration after it have ended. Running it again takes what is newer, or continues what was interrupted.
+    """
+    settings = choice.settings()
+    log.setup("warning" if settings.log_level == "info" else settings.log_level)
+    with told(UnsupportedDatabase, SchemaError, code=MustChange.exit_code):
+        if no_wait:
+            number = importing.ask_only(settings, file)
+            click.echo(json.dumps({"import": number, "state": "requested"}) if as_json else f"import {number} is asked for")
+            return
+        stop = StopToken()
+        stop_on_signals(stop)
+        with told(ImportStopped), _Bars(enabled=not as_json) as bars:
+            look = importing.bring(settings, file, stop, bars.show)
+    _end(look, as_json=as_json)
+
+
+def _end(look: Look, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(report.as_json(look.job, look.ledger), indent=2, ensure_ascii=False))
+    else:
+        click.echo(report.as_text(look.job), nl=False)
+    if not report.accounted_for(look.job, look.ledger):
+        raise Failure(look.job.error or "not every row and every migration is accounted for")
+
+
+class _Bars:
+    """One progress bar per migration that has begun, on standard error."""
+
+    def __init__(self, *, enabled: bool) -> None:
+        console = Console(stderr=True)
+        columns = (
+            TextColumn("{task.description:<34}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[state]}"),
+        )
+        self._progress = Progress(*columns, console=console, disable=not (enabled and sys.stderr.isatty()))
+        self._tasks: dict[str, TaskID] = {}
+
+    def __enter__(self) -> "_Bars":
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def show(self, look: Look) -> None:
+        names = set(report.names_of(look.job))
+        for row in look.ledger:
+            if row["name"] in names and row["status"] != "pending":
+                self._update(row)
+
+    def _update(self, row: dict[str, Any]) -> None:
+        name = str(row["name"])
+        if name not in self._tasks:
+            self._tasks[name] = self._progress.add_task(name, total=row["rows_total"], state="")
+        state = str(row.get("reason") or row["status"])
+        self._progress.update(
+            self._tasks[name], completed=row["rows_processed"] or 0, total=row["rows_total"], state=state
+        )
