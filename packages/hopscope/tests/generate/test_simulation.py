@@ -3,20 +3,17 @@
 import itertools
 import json
 import random
-import sys
 from collections import Counter
 from pathlib import Path
 
 import pytest
+from recount import recount
 
 import meshwire
 from hopscope.generate import Pace, Record, Simulation, Truth, mesh, radio
 from hopscope.generate.output import write_record, write_truth
 from hopscope.generate.traffic import PUBLIC_TEXTS
 from hopscope.generate.truth import REASONS, Received, Refused
-
-sys.path.insert(0, str(Path(__file__).parent))
-from recount import recount
 
 START = 1_750_000_000_000
 

@@ -20,8 +20,8 @@ DATABASE = "data/demo/hopscope.db"
 SOURCES = ("demo-east", "demo-west")
 SEED = 20
 RATE = 3.0  # records per second
-BACKLOG = 600  # records that exist at the start, so that no page is empty
-BACKLOG_MS = 40 * 60 * 1000  # over how long they are spread
+BACKLOG = 1500  # records that exist at the start, so that no page is empty
+BACKLOG_MS = 90 * 60 * 1000  # over how long they are spread
 
 
 def demo_settings(settings: Settings) -> Settings:
@@ -84,6 +84,10 @@ class DemoSource:
     def stop(self) -> None:
         """Deliver no more."""
         self._stopped.set()
+        self.join()
+
+    def join(self) -> None:
+        """Wait until all that `limit` allows is delivered."""
         if self._thread is not None:
             self._thread.join()
 
