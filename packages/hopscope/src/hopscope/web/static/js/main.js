@@ -13,6 +13,7 @@ import { NodesPage } from "./pages/nodes.js";
 import { NodePage } from "./pages/node.js";
 import { ChannelsPage } from "./pages/channels.js";
 import { ObserversPage } from "./pages/observers.js";
+import { ObserverPage } from "./pages/observer.js";
 import { SystemPage } from "./pages/system.js";
 import { UnknownPage } from "./pages/unknown.js";
 
@@ -23,13 +24,16 @@ const PAGES = {
   node: NodePage,
   channels: ChannelsPage,
   observers: ObserversPage,
+  observer: ObserverPage,
   system: SystemPage,
   unknown: UnknownPage,
 };
 
+const OTHER_TITLES = { node: "Node", observer: "Observer", unknown: "Not found" };
+
 effect(() => {
   const place = PLACES.find(({ page }) => page === route.value.page);
-  document.title = `${place?.label ?? "Node"} · ${client.value?.title || "hopscope"}`;
+  document.title = `${place?.label ?? OTHER_TITLES[route.value.page]} · ${client.value?.title || "hopscope"}`;
 });
 
 loadClient();

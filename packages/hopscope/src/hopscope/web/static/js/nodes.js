@@ -3,7 +3,7 @@
 import { signal } from "./ui.js";
 import { request, withQuery } from "./api.js";
 
-const PAGE = 500;
+const PAGE = 1000;
 const MOST = 20_000;
 const FRESH_MS = 60_000;
 

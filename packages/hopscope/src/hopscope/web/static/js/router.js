@@ -13,6 +13,7 @@ const ROUTES = [
   ["channels", /^\/channels$/],
   ["channels", /^\/channels\/([^/]+)$/, ["name"]],
   ["observers", /^\/observers$/],
+  ["observer", /^\/observers\/([^/]+)$/, ["id"]],
   ["system", /^\/system$/],
 ];
 

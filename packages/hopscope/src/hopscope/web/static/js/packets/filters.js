@@ -33,7 +33,7 @@ export function passes(packet, filters, iataOf) {
     region: (value) => value.split(",").some((code) => same(code, packet.observer_iata ?? iataOf(packet.observer_id))),
     hash: (value) => same(value, packet.hash),
     channel: (value) => typeOf(packet.payload_type).name.startsWith("GRP") && channelOf(payload) === value,
-    node: (value) => same(value, payload.pubKey) || (packet.resolved_path ?? []).includes?.(value),
+    node: (value) => same(value, payload.pubKey) || same(value, payload.name) || (packet.resolved_path ?? []).includes?.(value),
     until: () => false,
   };
   return Object.entries(filters).every(([name, value]) => !checks[name] || checks[name](value));

@@ -98,7 +98,7 @@ function Chat({ id, channel }) {
       ${!chat.ready && !chat.error && html`<${Loading} what="messages" rows=${8} />`}
       ${chat.ready && !chat.messages.length && html`<${Empty} title=${locked ? "These messages cannot be read" : "No messages stored"}>
         ${locked && html`<p>No configured key opens this channel.</p><p><a href=${`/packets?channel=${encodeURIComponent(id)}`}>Its packets</a></p>`}<//>`}
-      ${chat.messages.length < (chat.total ?? 0) && chat.messages.length > 0 && html`<button type="button" class="button older" disabled=${chat.busy} onClick=${() => ((stick.current = false), chat.older())}>Older messages</button>`}
+      ${chat.cursor && html`<button type="button" class="button older" disabled=${chat.busy} onClick=${() => ((stick.current = false), chat.older())}>Older messages</button>`}
       ${days.map(([title, messages]) => html`<section key=${title} class="chat-day"><h3>${title}</h3>${messages.map((message, i) => html`<${Message} key=${message.packetHash ?? i} message=${message} follows=${follows(messages, i)} />`)}</section>`)}
     </div>
   </section>`;
@@ -122,7 +122,7 @@ function Message({ message, follows: again }) {
   return html`<article class=${`message ${again ? "again" : ""}`}>
     ${!again && html`<span class="message-from" style=${{ "--hue": hue(message.sender) }}><${AirText} text=${message.sender} cap=${32} none="no name" class="strong" /></span>`}
     <span class="message-meta dim"><time title=${at ? absolute(at) : ""}>${at ? shortClock(at) : ""}</time>${message.packetHash ? html`<a class="plain" href=${`/packets/${message.packetHash}`}>${heard}</a>` : html`<span>${heard}</span>`}</span>
-    <p class="message-text"><${AirText} text=${saidText(message)} cap=${500} none="(empty)" /></p>
+    <p class="message-text">${message.hidden ? html`<span class="dim">not shown: its sender asks not to be</span>` : html`<${AirText} text=${saidText(message)} cap=${500} none="(empty)" />`}</p>
   </article>`;
 }
 
@@ -135,11 +135,12 @@ function hue(name) {
 
 /** Messages oldest first; the newest page is loaded again when one was heard. */
 function useMessages(id) {
-  const [state, setState] = useState({ messages: [], total: null, ready: false, error: null, busy: false });
-  const path = (offset) => withQuery(`/api/channels/${encodeURIComponent(id)}/messages`, { limit: PAGE, offset });
+  const [state, setState] = useState({ messages: [], total: null, cursor: null, ready: false, error: null, busy: false });
+  const path = (cursor) => withQuery(`/api/channels/${encodeURIComponent(id)}/messages`, { limit: PAGE, cursor });
   const load = (abort) =>
-    request(path(0), { signal: abort?.signal }).then(
-      (page) => setState((old) => ({ ...old, messages: joined(old.messages, page.messages), total: page.total, ready: true, error: null })),
+    request(path(null), { signal: abort?.signal }).then(
+      // a later load brings newer messages; the way to the older ones stays as it was
+      (page) => setState((old) => ({ ...old, messages: joined(old.messages, page.messages), total: page.total, cursor: old.ready ? old.cursor : page.next_cursor, ready: true, error: null })),
       (error) => error.name === "AbortError" || setState((old) => ({ ...old, error })),
     );
   useEffect(() => {
@@ -151,8 +152,8 @@ function useMessages(id) {
   const older = async () => {
     setState((old) => ({ ...old, busy: true }));
     try {
-      const page = await request(path(state.messages.length));
-      setState((old) => ({ ...old, messages: joined(old.messages, page.messages), total: page.total, busy: false, error: null }));
+      const page = await request(path(state.cursor));
+      setState((old) => ({ ...old, messages: joined(old.messages, page.messages), total: page.total, cursor: page.next_cursor, busy: false, error: null }));
     } catch (error) {
       setState((old) => ({ ...old, error, busy: false }));
     }

@@ -12,7 +12,7 @@ import { Grid } from "../parts/grid.js";
 import { RoleBadge } from "../parts/kind.js";
 
 const PAGE = 200;
-const SORTS = { name: "name", lastSeen: "lastSeen", advertCount: "advertCount", firstSeen: "firstSeen" };
+const SORTS = new Set(["name", "lastSeen", "packetCount", "firstSeen"]);
 const HEARD = { "1h": "last hour", "6h": "last 6 hours", "24h": "last 24 hours", "7d": "last 7 days", "30d": "last 30 days" };
 
 const COLUMNS = [
@@ -20,7 +20,7 @@ const COLUMNS = [
   { name: "role", label: "Role" },
   { name: "heard", label: "Last heard", sort: "lastSeen" },
   { name: "first", label: "First heard", sort: "firstSeen" },
-  { name: "adverts", label: "Adverts", class: "right", sort: "advertCount" },
+  { name: "adverts", label: "Adverts", class: "right", sort: "packetCount" },
   { name: "place", label: "Position" },
   { name: "size", label: "Path bytes", class: "right" },
   { name: "key", label: "Key" },
@@ -28,7 +28,7 @@ const COLUMNS = [
 
 export function NodesPage() {
   const { search = "", role = "", heard = "", sort = "lastSeen" } = query.value;
-  const list = useNodeList({ search, role, lastHeard: heard, sortBy: SORTS[sort] ?? "lastSeen" });
+  const list = useNodeList({ search, role, lastHeard: heard, sortBy: SORTS.has(sort) ? sort : "lastSeen" });
   const filtered = search || role || heard;
   const set = (name) => (event) => setQuery({ [name]: event.currentTarget.value || null });
   return html`<div class="page">

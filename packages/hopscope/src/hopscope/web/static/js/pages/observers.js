@@ -21,7 +21,7 @@ export function statusOf(observer, at) {
   return age < ONLINE_MS ? "online" : age < STALE_MS ? "quiet" : "silent";
 }
 
-const STATUS_WORDS = { online: "online", quiet: "quiet", silent: "silent", offline: "offline" };
+export const STATUS_WORDS = { online: "online", quiet: "quiet", silent: "silent", offline: "offline" };
 
 export function ObserversPage() {
   const of = useResource("/api/observers", { everyMs: 10_000 });
@@ -57,7 +57,7 @@ function Observer({ observer }) {
     <header>
       <span class="status"><span class="lamp" aria-hidden="true"></span>${STATUS_WORDS[status]}</span>
       ${observer.iata && html`<span class="tag">${fit(observer.iata, 8)}</span>`}
-      <h2 class="clip"><${AirText} text=${observer.name} cap=${40} none=${shortKey(observer.id)} /></h2>
+      <h2 class="clip"><a class="plain" href=${`/observers/${encodeURIComponent(observer.id)}`}><${AirText} text=${observer.name} cap=${40} none=${shortKey(observer.id)} /></a></h2>
       <div class="dim clip"><${AirText} text=${[observer.model, observer.firmware].filter(Boolean).join(", ")} cap=${60} none=${shortKey(observer.id, 16)} /></div>
     </header>
     <dl class="figures">

@@ -46,7 +46,10 @@ export function PacketsPage({ hash }) {
   const [openFilters, setOpenFilters] = useState(false);
   const filtered = Object.keys(filters).length;
   const open = (row) => navigate(`/packets/${row.hash}${location.search}`);
-  const close = () => navigate(`/packets${location.search}`);
+  const close = () => {
+    navigate(`/packets${location.search}`);
+    requestAnimationFrame(() => document.querySelector(".packet-grid")?.focus({ preventScroll: true })); // back to the list
+  };
 
   if (client.value && !client.value.hasSources && list.ready && !list.rows.length && !filtered) return html`<${Welcome} />`;
   return html`<div class=${`page packets ${hash ? "with-detail" : ""}`}>

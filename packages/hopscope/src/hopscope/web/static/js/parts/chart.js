@@ -6,10 +6,10 @@ import { shownTheme, token } from "../theme.js";
 import { figure } from "../format.js";
 
 /**
- * @param {{label: string, unit?: string, data: number[][], series: [string, string][], height?: number}} props
+ * @param {{label: string, unit?: string, data: number[][], series: [string, string][], height?: number, fromZero?: boolean}} props
  *   `data` is [epoch seconds, values, …]; each series is a name and a design token
  */
-export function Chart({ label, unit = "", data, series, height = 150 }) {
+export function Chart({ label, unit = "", data, series, height = 150, fromZero = true }) {
   const place = useRef(null);
   const plot = useRef(null);
   useEffect(() => {
@@ -23,7 +23,7 @@ export function Chart({ label, unit = "", data, series, height = 150 }) {
         height,
         cursor: { y: false, points: { size: 6 } },
         legend: { live: true },
-        scales: { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1, low)] } },
+        scales: fromZero ? { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1, low)] } } : {},
         axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => figure(tick, unit)) }],
         series: [{}, ...series.map(([name, color]) => ({ label: name, stroke: token(color), width: 2, value: (_, v) => figure(v, unit) }))],
       },

@@ -18,7 +18,7 @@ export const PLACES = [
   { page: "observers", href: "/observers", label: "Observers" },
   { page: "system", href: "/system", label: "System" },
 ];
-const PARENT = { node: "nodes" };
+const PARENT = { node: "nodes", observer: "observers" };
 
 /** @param {{pages: Record<string, any>}} props the component of each page */
 export function Shell({ pages }) {
