@@ -71,7 +71,9 @@ class FactsReader:
         return facts
 
     def _read(self, db: Snapshot) -> Facts:
-        self._veil = veil_of(self._privacy, nodes.named(db, self._privacy.hidden_markers), previous=self._veil)
+        hidden: dict[bytes, str | None] = dict(nodes.named(db, self._privacy.hidden_markers))
+        hidden |= {key: row.name for key, row in nodes.by_pubkeys(db, self._privacy.hidden_keys).items()}
+        self._veil = veil_of(self._privacy, hidden, previous=self._veil)
         veil = self._veil
         rows = observers.all_observers(db)
         return Facts(

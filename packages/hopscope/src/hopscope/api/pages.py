@@ -30,7 +30,7 @@ PAGES = (
     "/analytics",
     "/live",
 )
-KINDS = {".js": "text/javascript; charset=utf-8", ".mjs": "text/javascript; charset=utf-8", ".woff2": "font/woff2"}
+KINDS = {".js": "text/javascript", ".mjs": "text/javascript", ".woff2": "font/woff2"}
 REVALIDATE = "no-cache"  # kept by browsers, asked for again each time: an upgrade shows at once
 
 
@@ -48,8 +48,6 @@ def read_file(path: Path, _modified_ns: int) -> WebFile:
     """The file; kept until it changes."""
     content = path.read_bytes()
     kind = KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    if kind.startswith("text/") and "charset" not in kind:
-        kind += "; charset=utf-8"
     return WebFile(content, kind, f'"{blake2b(content, digest_size=12).hexdigest()}"')
 
 

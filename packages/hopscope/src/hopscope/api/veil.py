@@ -6,7 +6,7 @@ bytes alike; its signature is blanked too, because with it the exact position co
 """
 
 import struct
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hopscope.config.settings import Privacy
@@ -56,12 +56,12 @@ class Veil:
         return role == COMPANION and self.decimals is not None and lat_e6 is not None
 
 
-def veil_of(privacy: Privacy, named: dict[bytes, str], *, previous: Veil) -> Veil:
-    """The veil for the configured keys and markers, and the nodes whose name holds a marker now."""
+def veil_of(privacy: Privacy, hidden: Mapping[bytes, str | None], *, previous: Veil) -> Veil:
+    """The veil for the configured keys and markers; `hidden` are the known nodes they hide now, key and name."""
     made = Veil(
         markers=privacy.hidden_markers,
-        keys=privacy.hidden_keys | named.keys(),
-        names=frozenset(named.values()),
+        keys=privacy.hidden_keys | hidden.keys(),
+        names=frozenset(name for name in hidden.values() if name),
         decimals=privacy.companion_decimals,
         epoch=previous.epoch,
     )
@@ -81,8 +81,3 @@ def round_advert(payload: bytes, position: tuple[int, int]) -> bytes:
     shown[SIGNATURE] = bytes(SIGNATURE.stop - SIGNATURE.start)
     shown[POSITION] = struct.pack("<ii", *position)
     return bytes(shown)
-
-
-def without_hidden(names: Iterable[str | None], veil: Veil) -> list[str]:
-    """The names that may be shown."""
-    return [name for name in names if name is not None and not veil.hides_name(name)]

@@ -1,0 +1,106 @@
+"""/api/imports and the operator's verbs: what was imported, and requests to import or to steer a migration.
+
+A request is one row, left in one short turn of a connection of its own; the writer does the work.
+"""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from litestar import Response, get, post
+from litestar.exceptions import ClientException, NotFoundException
+from msgspec import Struct
+
+from hopscope.api.access import OPEN, OPERATOR, operator
+from hopscope.api.context import Given
+from hopscope.migrations import operating, report
+from hopscope.migrations.operating import NoSuchMigration, RequestRefused
+from hopscope.store import imports, ledger
+from hopscope.store.pool import Snapshot
+
+FILES_SHOWN = 200
+
+
+class ImportFile(Struct):
+    """The name of a file of the import directory, without a directory."""
+
+    file: str
+
+
+class Asked(Struct, rename="camel"):
+    """A request that was left for the writer."""
+
+    request: str
+    migration: str | None = None
+    number: int | None = None
+
+
+@get("/api/imports", opt=OPEN, sync_to_thread=True, tags=["migrations"])
+def list_imports(context: Given) -> dict[str, Any]:
+    """Every import with its report, oldest first. Paths are shown as file names."""
+    return {"imports": context.pool.read(_reports)}
+
+
+def _reports(db: Snapshot) -> list[dict[str, Any]]:
+    rows = ledger.rows(db)
+    found = [report.as_json(job, rows) for job in imports.every(db)]
+    return [{**one, "file": Path(one["file"]).name, "error": _without_directory(one)} for one in found]
+
+
+def _without_directory(one: dict[str, Any]) -> str | None:
+    directory = str(Path(one["file"]).parent)
+    return one["error"].replace(directory + "/", "") if one["error"] else None
+
+
+@get("/api/admin/import-files", opt=OPERATOR, guards=[operator], sync_to_thread=True, tags=["migrations"])
+def list_files(context: Given) -> dict[str, Any]:
+    """Database files of the configured import directory; none configured: configured false."""
+    directory = context.settings.import_dir
+    if directory is None:
+        return {"configured": False, "files": []}
+    place = Path(directory)
+    names = sorted(p.name for p in place.iterdir() if p.suffix in {".db", ".sqlite", ".sqlite3"} and p.is_file())
+    return {"configured": True, "files": names[:FILES_SHOWN]}
+
+
+@post("/api/admin/imports", opt=OPERATOR, guards=[operator], sync_to_thread=True, status_code=202, tags=["migrations"])
+def ask_for_import(context: Given, data: ImportFile) -> Response[Asked]:
+    """Ask the writer to import a file of the configured import directory."""
+    path = _inside(context.settings.import_dir, data.file)
+    number = operating.ask_for_import(context.settings.database, path, by="api", now_ms=context.now_ms())
+    return Response(Asked("import", number=number), status_code=202)
+
+
+def _inside(directory: str | None, name: str) -> Path:
+    """The file of this name in the directory; links that lead out of it are refused."""
+    if directory is None:
+        raise ClientException("imports from the page are off: no import directory is configured (HOPSCOPE_IMPORT_DIR)")
+    if not re.fullmatch(r"[\w][\w.\- ]{0,199}", name):
+        raise ClientException("file is the name of a file in the import directory, without a directory")
+    place = Path(directory).resolve()
+    path = (place / name).resolve()
+    if path.parent != place or not path.is_file():
+        raise NotFoundException("there is no such file in the import directory")
+    return path
+
+
+@post(
+    "/api/admin/migrations/{name:str}/{verb:str}",
+    opt=OPERATOR,
+    guards=[operator],
+    sync_to_thread=True,
+    status_code=202,
+    tags=["migrations"],
+)
+def ask_migration(context: Given, name: str, verb: str) -> Response[Asked]:
+    """pause, resume, cancel, retry or acknowledge a migration. 404: no such one; 409: not in its present state."""
+    try:
+        operating.ask(context.settings.database, name, verb, by="api")
+    except NoSuchMigration as problem:
+        raise NotFoundException(str(problem)) from problem
+    except RequestRefused as problem:
+        raise ClientException(str(problem), status_code=409) from problem
+    return Response(Asked(verb, migration=name), status_code=202)
+
+
+ROUTES = (list_imports, list_files, ask_for_import, ask_migration)

@@ -1,0 +1,95 @@
+"""Who may do what, and how many live connections an address may have."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from litestar.handlers import HTTPRouteHandler
+from meshes import Mesh
+
+from hopscope.api import access
+from hopscope.api.access import Streams
+from hopscope.api.application import ROUTES
+from hopscope.app.reader import WeakKey, create_app
+from hopscope.config.settings import Settings
+
+Start = Callable[..., Any]
+
+KEY = "a-long-operator-key-7391"
+
+
+def test_every_route_declares_its_access_rule() -> None:
+    for route in ROUTES:
+        assert route.opt.get("access") in {"open", "operator"}, route
+
+
+def test_routes_for_operators_have_the_guard_and_no_others_change_anything() -> None:
+    for route in ROUTES:
+        guarded = access.operator in (route.guards or [])
+        assert guarded == (route.opt["access"] == "operator"), route
+        if isinstance(route, HTTPRouteHandler) and not guarded:
+            assert route.http_methods == {"GET"} or route.fn.__name__ in {"decode_frame", "observations_by_hash"}
+
+
+@pytest.mark.parametrize(
+    ("configured", "given", "status"),
+    [
+        (None, None, 403),
+        (None, KEY, 403),
+        (KEY, None, 403),
+        (KEY, "wrong", 403),
+        (KEY, KEY + "x", 403),
+        (KEY, KEY, 200),
+    ],
+)
+def test_operator_requests_need_the_configured_key(
+    mesh: Mesh, start: Start, configured: str | None, given: str | None, status: int
+) -> None:
+    headers = {} if given is None else {"X-API-Key": given}
+    answer = start(api_key=configured).post("/api/perf/reset", headers=headers)
+    assert answer.status_code == status
+    assert set(answer.json()) == {"error"}
+
+
+def test_the_configured_key_opens_operator_requests(mesh: Mesh, start: Start) -> None:
+    assert start(api_key=KEY).post("/api/perf/reset", headers={"X-API-Key": KEY}).json() == {"ok": True}
+
+
+def test_only_an_operator_sees_the_records_of_the_quarantine(mesh: Mesh, start: Start) -> None:
+    mesh.refuse(b"\xff<script>secret")
+    client = start(api_key=KEY)
+    for_all = client.get("/api/ingest/quarantine").json()
+    for_operator = client.get("/api/ingest/quarantine?reason=bad_json", headers={"X-API-Key": KEY}).json()
+    assert (for_all["counts"][0]["count"], for_all["records"]) == (1, [])
+    assert for_operator["records"][0]["record"] == "\N{REPLACEMENT CHARACTER}<script>secret"
+    assert client.get("/api/ingest/quarantine?reason=other", headers={"X-API-Key": KEY}).json()["records"] == []
+
+
+@pytest.mark.parametrize("key", ["short", "a" * 40, "changemechangeme", "CHANGEMECHANGEME", "pass word pass wörd"])
+def test_a_weak_key_is_refused_at_the_start_without_being_repeated(key: str) -> None:
+    with pytest.raises(WeakKey) as refused:
+        create_app(Settings(api_key=key))
+    assert key not in str(refused.value)
+
+
+def test_an_address_may_have_so_many_live_connections_and_no_more() -> None:
+    streams = Streams(per_address=2, in_all=3)
+    assert [streams.enter("192.0.2.1") for _ in range(3)] == [True, True, False]
+    assert [streams.enter("192.0.2.2") for _ in range(2)] == [True, False]
+    streams.leave("192.0.2.1")
+    assert streams.enter("192.0.2.2")
+    assert streams.count() == 3
+
+
+def test_a_loopback_address_is_a_proxy_and_only_the_limit_in_all_holds() -> None:
+    streams = Streams(per_address=1, in_all=3)
+    assert [streams.enter("127.0.0.1") for _ in range(4)] == [True, True, True, False]
+
+
+def test_a_live_stream_over_the_limit_is_refused(mesh: Mesh, start: Start) -> None:
+    client = start()
+    streams = client.app.state.context.streams
+    while streams.enter("127.0.0.1"):
+        pass
+    answer = client.get("/api/live")
+    assert (answer.status_code, set(answer.json())) == (429, {"error"})
