@@ -1,0 +1,143 @@
+"""The front door: run migrations, leave an operator's request. Composes clock, database, gate and runner."""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from inchworm import ledger, pace
+from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
+from inchworm.errors import Busy, RequestRefused
+from inchworm.gate import Gate, OpenGate
+from inchworm.lease import LEASE_S
+from inchworm.ledger import Request
+from inchworm.model import Backfill, Migration
+from inchworm.opening import Target, open_database
+from inchworm.ports import Database, Limits
+from inchworm.progress import Progress
+from inchworm.report import Report
+from inchworm.runner import Engine, Settings, carry_out, is_held
+from inchworm.states import Verb
+from inchworm.walk import Options
+
+
+class Runner:
+    """Migrations on one database, ready to run in a thread or process of the caller's choice.
+
+    database: a path, a postgresql:// URL, or a factory of sqlite3, apsw or psycopg connections; opened anew by each
+        call of `run` or `serve`, in the thread that calls it.
+    migrations: in any order; `after` decides.
+    stall_budget_ms: how long another writer may be kept waiting.
+    on_progress: called at most once a second and once at the end of a migration; what it raises is logged.
+    throttle: asked twice a second for a reason to wait, or None.
+    gate: a WriteGate shared with live writers that cooperate.
+    lock_patience_s: how long other writers may hold the lock before the migration fails.
+    wal_cap_mb, disk_floor_mb: pause while more log than this waits for a checkpoint, or less disk than this is free.
+    wait_paused: whether `run` waits for the resume of a paused migration or returns.
+    strict_version: refuse SQLite versions with the WAL-reset bug instead of warning.
+    first_rows: rows of the first slice; later ones follow from measured time.
+
+    Raises DefinitionError for a cycle in `after`.
+    """
+
+    def __init__(
+        self,
+        database: Target,
+        migrations: Sequence[Migration],
+        *,
+        stall_budget_ms: float = 50,
+        on_progress: Callable[[Progress], None] | None = None,
+        throttle: Callable[[], str | None] | None = None,
+        gate: Gate | None = None,
+        lock_patience_s: float = 600.0,
+        wal_cap_mb: float = 64,
+        disk_floor_mb: float = 64,
+        lease_s: float = LEASE_S,
+        wait_paused: bool = True,
+        strict_version: bool = False,
+        first_rows: int = pace.FIRST_ROWS,
+        driver: str | None = None,
+        clock: Clock | None = None,
+        open_with: Callable[[Target], Database] | None = None,
+    ) -> None:
+        self._clock = clock or SystemClock()
+        self._target, self._migrations, self._gate = database, tuple(migrations), gate or OpenGate()
+        self._open = open_with or (
+            lambda target: open_database(target, clock=self._clock, strict_version=strict_version, driver=driver)
+        )
+        self._settings = Settings(
+            pace.pace_for(stall_budget_ms),
+            Limits(int(wal_cap_mb * (1 << 20)), int(disk_floor_mb * (1 << 20))),
+            Options(on_progress, throttle, first_rows, lease_s, wait_paused),
+            lock_patience_s,
+        )
+
+    def run(self, *, stop: StopLike | None = None) -> Report:
+        """Work until every migration has ended, or `stop` is set. Resumes where an earlier run stopped."""
+        return self._run(stop or Stop(), linger=False)
+
+    def serve(self, *, stop: StopLike) -> Report:
+        """As run, but stay until `stop` is set, so that retries and resumes are taken up."""
+        return self._run(stop, linger=True)
+
+    def _run(self, stop: StopLike, *, linger: bool) -> Report:
+        db = self._open(self._target)
+        try:
+            engine = Engine(
+                db,
+                self._migrations,
+                clock=self._clock,
+                stop=stop,
+                gate=self._gate,
+                settings=self._settings,
+                source_of=self._source,
+            )
+            return engine.run(linger=linger)
+        finally:
+            db.close()
+
+    def _source(self, migration: Backfill) -> Database:
+        return self._open(migration.source)
+
+
+def run(database: Target, migrations: Sequence[Migration], *, stop: StopLike | None = None, **options: Any) -> Report:
+    """Run migrations until each is done, failed, cancelled or waits for one that is; options as for Runner.
+
+    Safe to call on every start: what is done stays done, what was interrupted continues. Installs no signal handlers.
+    """
+    return Runner(database, migrations, **options).run(stop=stop)
+
+
+def request(database: Target, name: str, verb: Verb | str, *, by: str | None = None, clock: Clock | None = None) -> str:
+    """Ask for pause, resume, cancel, retry or acknowledge; one short turn, carried out at once when nobody runs it.
+
+    Returns what was done (`paused`, `pending`, `acknowledged`, …) or `requested` when a living runner will see to it
+    within a second. Raises RequestRefused when the verb does not fit, Busy when the database stays locked for 5 s.
+    """
+    clock = clock or SystemClock()
+    asked_for = Verb(verb)
+    db = open_database(database, clock=clock)
+    try:
+        return _request(db, clock, name, asked_for, by)
+    finally:
+        db.close()
+
+
+def _request(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> str:
+    now, until = rfc3339(clock.wall()), clock.monotonic() + 5.0
+    while True:
+        try:
+            with db.turn(limit_s=5.0) as turn:
+                asked = Request(0, name, verb, str(verb), by, now)
+                answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall()), now=now)
+                if answer is None:
+                    ledger.request(turn, name, verb, by, now)
+                    return "requested"
+            if answer.startswith("refused: "):
+                raise RequestRefused(f"{name}: {answer.removeprefix('refused: ')}")
+            return answer
+        except Busy:
+            if clock.monotonic() > until:
+                raise
+            clock.sleep(0.005, Stop())
+
+
+__all__ = ["Runner", "request", "run"]

@@ -1,0 +1,240 @@
+"""The forms of a backfill: what happens to a slice outside the write lock, and what inside the turn.
+
+Knows the guards and how changed rows are counted. Opens no transaction and decides nothing about pace.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from inchworm.cursor import Key, Slice, bounds
+from inchworm.errors import InchwormError, RowRefused, StatementRefused
+from inchworm.keyset import Keyset
+from inchworm.model import Backfill, Guard, Row, Skip
+from inchworm.ports import Reads, Rows, SqlValue, Turn
+from inchworm.progress import Counts
+from inchworm.statement import UpdateShape, changes_what_it_matches, parameters, update_shape
+
+Values = Mapping[Key, tuple[SqlValue, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a form found outside the lock: rows to apply, keys left alone on purpose, and what compute relied on."""
+
+    rows: Rows = field(default_factory=lambda: Rows((), []))
+    skipped: frozenset[Key] = frozenset()
+    relied_on: Values = field(default_factory=dict)
+
+
+class Form(Protocol):
+    """One way to change a slice."""
+
+    def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
+        """On a read snapshot, outside the write lock."""
+        ...
+
+    def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
+        """Inside the turn; what it did to the keys of the slice."""
+        ...
+
+
+def form_of(migration: Backfill) -> Form:
+    """The form that a definition asks for."""
+    return UpdateForm(migration) if migration.update is not None else ComputeForm(migration)
+
+
+class Counter:
+    """Tells which rows a statement really changed. A matched row is not a changed row: `set x = x` matches."""
+
+    def __init__(self, migration: Backfill) -> None:
+        shapes = [shape for text in migration.statements if (shape := update_shape(text)) is not None]
+        own = [s for s in shapes if migration.source is None and s.table == migration.table.rpartition(".")[2].lower()]
+        self._walk = Keyset(migration.table, migration.keys)
+        self.columns = tuple(dict.fromkeys(c for shape in own for c in shape.columns))
+        self.by_values = bool(own) and not all(changes_what_it_matches(shape) for shape in own)
+        self.shapes: Sequence[UpdateShape] = own
+
+    def values(self, reads: Reads, piece: Slice) -> Values:
+        """The values, by key, of the columns that the migration sets; also brings their pages into the cache."""
+        if not self.columns:
+            return {}
+        found = reads.select(self._walk.touch(self.columns), self._walk.range_params(piece.first, piece.last))
+        width = len(self._walk.key)
+        return {_key(row[:width]): tuple(row[width:]) for row in found.rows}
+
+
+class UpdateForm:
+    """One statement inside the turn. Paced by the measured hold; the rows' pages are read before."""
+
+    def __init__(self, migration: Backfill) -> None:
+        self._keys, self._update = migration.keys, migration.update or ""
+        self._counter = Counter(migration)
+
+    def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
+        del keyed
+        self._counter.values(target, piece)
+        return Prepared()
+
+    def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
+        del prepared
+        before = self._counter.values(turn, piece) if self._counter.by_values else None
+        matched = turn.execute(self._update, bounds(self._keys, piece.first, piece.last))
+        if before is None:
+            return _counts(piece, changed=min(matched, len(piece.keys)), skipped=0)
+        return _counts(piece, changed=len(_differing(before, self._counter.values(turn, piece), piece)), skipped=0)
+
+
+class ComputeForm:
+    """compute (and transform) outside the turn, apply inside; the guard says what is looked at again inside."""
+
+    def __init__(self, migration: Backfill) -> None:
+        self._migration, self._keys = migration, migration.keys
+        self._counter = Counter(migration)
+        whole = Keyset(migration.table, self._keys)
+        self._compute = migration.compute
+        self._whole = whole.touch(("*",)).replace('"*"', "*") if migration.compute is None else ""
+        self._walk = whole
+
+    def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
+        self._counter.values(target, piece)
+        relied_on = self._relied_on(keyed, piece)
+        rows, skipped = self._computed(keyed, piece.first, piece.last)
+        return Prepared(rows, skipped, relied_on)
+
+    def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
+        rows, skipped = self._fresh(turn, piece, prepared)
+        before = self._counter.values(turn, piece) if self._counter.by_values else None
+        touched = self._apply(turn, piece, rows)
+        if before is not None:
+            touched = _differing(before, self._counter.values(turn, piece), piece)
+        changed = len(touched) if isinstance(touched, set) else touched
+        left = len((skipped - touched) & set(piece.keys)) if isinstance(touched, set) else len(skipped)
+        return _counts(piece, changed=changed, skipped=left)
+
+    def _fresh(self, turn: Turn, piece: Slice, prepared: Prepared) -> tuple[Rows, frozenset[Key]]:
+        if self._migration.guard is Guard.REREAD:
+            return self._computed(turn, piece.first, piece.last)
+        if self._migration.guard is not Guard.COMPARE:
+            return prepared.rows, prepared.skipped
+        now = self._relied_on(turn, piece)
+        stale = {k for k in now.keys() | prepared.relied_on.keys() if now.get(k) != prepared.relied_on.get(k)}
+        if not stale:
+            return prepared.rows, prepared.skipped
+        return self._recomputed(turn, prepared, stale)
+
+    def _recomputed(self, turn: Turn, prepared: Prepared, stale: set[Key]) -> tuple[Rows, frozenset[Key]]:
+        places = self._places(prepared.rows) if prepared.rows.rows else ()
+        kept = [row for row in prepared.rows.rows if _key([row[p] for p in places]) not in stale]
+        columns, skipped = prepared.rows.columns, set(prepared.skipped - stale)
+        for key in stale:
+            rows, left = self._computed(turn, key, key)
+            columns = columns or rows.columns
+            kept += rows.rows
+            skipped |= left
+        return Rows(columns, kept), frozenset(skipped)
+
+    def _relied_on(self, reads: Reads, piece: Slice) -> Values:
+        wanted = self._migration.relies_on
+        if self._migration.guard is not Guard.COMPARE or wanted is None:
+            return {}
+        if isinstance(wanted, tuple):
+            found = reads.select(self._walk.touch(wanted), self._walk.range_params(piece.first, piece.last))
+        else:
+            found = reads.select(wanted, bounds(self._keys, piece.first, piece.last))
+        if not found.rows:
+            return {}
+        places = self._places(found)
+        grouped: dict[Key, tuple[SqlValue, ...]] = {}
+        for row in found.rows:
+            key = _key([row[p] for p in places])
+            grouped[key] = (*grouped.get(key, ()), *row)
+        return grouped
+
+    def _computed(self, reads: Reads, first: Key, last: Key) -> tuple[Rows, frozenset[Key]]:
+        if self._compute is not None:
+            rows = reads.select(self._compute, bounds(self._keys, first, last))
+        else:
+            rows = _without_first(reads.select(self._whole, self._walk.range_params(first, last)), len(self._keys))
+        if rows.rows:
+            self._check_inside(rows, first, last)
+        if self._migration.transform is None:
+            return rows, frozenset()
+        return self._transformed(rows)
+
+    def _check_inside(self, rows: Rows, first: Key, last: Key) -> None:
+        if len(self._keys) != 1 or not isinstance(first[0], int) or not isinstance(last[0], int):
+            return
+        at = self._places(rows)[0]
+        for row in rows.rows:
+            value = row[at]
+            if not isinstance(value, int) or not first[0] <= value <= last[0]:
+                raise StatementRefused(f"compute yielded key {value!r} for the slice {first[0]}..{last[0]}")
+
+    def _transformed(self, rows: Rows) -> tuple[Rows, frozenset[Key]]:
+        assert self._migration.transform is not None
+        try:
+            results = list(self._migration.transform(rows.mappings()))
+        except InchwormError:
+            raise
+        except Exception as problem:
+            raise RowRefused(f"transform: {type(problem).__name__}: {problem}") from problem
+        skipped = frozenset(r.key if isinstance(r.key, tuple) else (r.key,) for r in results if isinstance(r, Skip))
+        return _as_rows([r for r in results if not isinstance(r, Skip)]), skipped
+
+    def _places(self, rows: Rows) -> tuple[int, ...]:
+        names = [c.lower() for c in rows.columns]
+        try:
+            return tuple(names.index(k.lower()) for k in self._keys)
+        except ValueError:
+            wanted = ", ".join(self._keys)
+            raise StatementRefused(
+                f"the rows hold {', '.join(names)}, but not the key {wanted}: name it `as …`"
+            ) from None
+
+    def _apply(self, turn: Turn, piece: Slice, rows: Rows) -> "set[Key] | int":
+        if not rows.rows:
+            return set()
+        apply = self._migration.apply
+        if callable(apply):
+            changed = apply(turn, rows.mappings())
+            if not isinstance(changed, int) or not 0 <= changed <= len(piece.keys):
+                raise StatementRefused(
+                    f"apply returned {changed!r}; it returns how many of the slice's keys it changed"
+                )
+            return changed
+        places = self._places(rows)
+        touched: set[Key] = set()
+        for statement in self._migration.statements:
+            flags = turn.apply(statement, rows) if parameters(statement) else [turn.execute(statement, {}) > 0]
+            touched |= {_key([row[p] for p in places]) for row, hit in zip(rows.rows, flags, strict=False) if hit}
+        return touched & set(piece.keys)
+
+
+def _key(values: Sequence[SqlValue]) -> Key:
+    return tuple(values)  # type: ignore[arg-type]
+
+
+def _counts(piece: Slice, *, changed: int, skipped: int) -> Counts:
+    examined = len(piece.keys)
+    return Counts(examined, changed, max(0, examined - changed - skipped), skipped)
+
+
+def _differing(before: Values, after: Values, piece: Slice) -> set[Key]:
+    return {key for key in piece.keys if before.get(key) != after.get(key)}
+
+
+def _without_first(rows: Rows, width: int) -> Rows:
+    """`select key, *` repeats the key columns; keep the whole row only."""
+    return Rows(rows.columns[width:], [row[width:] for row in rows.rows])
+
+
+def _as_rows(results: Iterable[Row]) -> Rows:
+    found = list(results)
+    if not found:
+        return Rows((), [])
+    columns = tuple(found[0])
+    for row in found:
+        if set(row) != set(columns):
+            raise StatementRefused(f"transform returned rows with different columns: {columns} and {tuple(row)}")
+    return Rows(columns, [tuple(row[c] for c in columns) for row in found])

@@ -1,0 +1,35 @@
+"""Turn what a user names a database by (a path, a postgresql:// URL, a connection factory) into an open Database.
+
+The only module that knows which adapter serves which target; adapters are imported when they are asked for.
+"""
+
+import os
+from collections.abc import Callable
+from typing import Any, TypeAlias
+
+from inchworm.clock import Clock
+from inchworm.ports import Database
+
+Target: TypeAlias = "str | os.PathLike[str] | Callable[[], Any]"
+
+
+def is_postgres(target: Target) -> bool:
+    """Whether the target is a PostgreSQL URL."""
+    return isinstance(target, str) and target.startswith(("postgresql://", "postgres://"))
+
+
+def open_database(
+    target: Target, *, clock: Clock | None = None, strict_version: bool = False, driver: str | None = None
+) -> Database:
+    """Open for reading and writing.
+
+    A factory is called for each connection and may return a sqlite3, apsw or psycopg connection. Raises DatabaseFault,
+    UnsafeConnection, UnsafeVersion, ImportError when the postgres extra is missing.
+    """
+    if is_postgres(target) or driver == "postgres":
+        from inchworm import postgres
+
+        return postgres.connect(target, clock=clock)
+    from inchworm import sqlite
+
+    return sqlite.connect(target, clock=clock, strict_version=strict_version, library=driver)

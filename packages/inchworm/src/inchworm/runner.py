@@ -1,0 +1,435 @@
+"""Run many migrations in order: registration, leases, operators' requests, dependants, one write budget for all.
+
+Knows no driver and no SQL. One migration is walked at a time; a broken one stops only those that come after it.
+"""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from inchworm import ledger
+from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
+from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, DefinitionError, LeaseLost, RequestRefused
+from inchworm.gate import Gate
+from inchworm.lease import Holder, is_dead, retire, this_holder
+from inchworm.ledger import Entry, Request
+from inchworm.model import Backfill, Guard, IndexBuild, Migration
+from inchworm.pace import Pace
+from inchworm.ports import Database, Limits, Turn
+from inchworm.progress import Timesheet
+from inchworm.report import Outcome, Report
+from inchworm.states import ACTIVE, STARTABLE, Status, Verb, asked
+from inchworm.turns import Turns
+from inchworm.walk import LOOK_S, Options, Walk
+
+log = logging.getLogger("inchworm")
+
+NO_RUNNER = "no runner"
+SourceOf = Callable[[Backfill], Database]
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """A run's numbers, checked where they are given."""
+
+    pace: Pace
+    limits: Limits
+    options: Options
+    patience_s: float = 600.0
+
+
+def in_order(migrations: Sequence[Migration]) -> tuple[Migration, ...]:
+    """Each after those it names, otherwise as given; DefinitionError for a cycle or a name given twice."""
+    by_name = {m.name: m for m in migrations}
+    if len(by_name) != len(migrations):
+        twice = sorted({m.name for m in migrations if sum(o.name == m.name for o in migrations) > 1})
+        raise DefinitionError(f"defined more than once: {', '.join(twice)}")
+    done: dict[str, Migration] = {}
+
+    def visit(migration: Migration, path: tuple[str, ...]) -> None:
+        if migration.name in path:
+            raise DefinitionError(f"`after` goes in a circle: {' -> '.join((*path, migration.name))}")
+        if migration.name in done:
+            return
+        for name in migration.after:
+            if name in by_name:
+                visit(by_name[name], (*path, migration.name))
+        done[migration.name] = migration
+
+    for migration in migrations:
+        visit(migration, ())
+    return tuple(done.values())
+
+
+class Engine:
+    """One runner over one open database. Not thread-safe; `run` may be called again after it returned."""
+
+    def __init__(
+        self,
+        db: Database,
+        migrations: Sequence[Migration],
+        *,
+        clock: Clock,
+        stop: StopLike,
+        gate: Gate,
+        settings: Settings,
+        source_of: SourceOf,
+    ) -> None:
+        self._db, self._clock, self._stop, self._settings, self._source_of = db, clock, stop, settings, source_of
+        self._migrations = in_order(migrations)
+        self._names = {m.name for m in self._migrations}
+        self._turns = Turns(db, clock, gate, settings.pace, settings.limits, patience_s=settings.patience_s)
+        self._sheet = Timesheet(clock.monotonic())
+        self._reasons: dict[str, str] = {}
+
+    def run(self, *, linger: bool = False) -> Report:
+        """Work until nothing is left that this runner could do, or the token is set; with `linger`, until it is set.
+
+        Raises LedgerTooNew and faults of the ledger itself; what goes wrong inside a migration is in its outcome.
+        """
+        started = self._clock.monotonic()
+        for warning in self._db.dialect.warnings:
+            log.warning("inchworm.version", extra={"warning": warning})
+        self._prepare()
+        while not self._stop.is_set():
+            migration, waiting = self._choose()
+            if migration is not None:
+                self._one(migration)
+            elif waiting or linger:
+                self._clock.sleep(LOOK_S, self._stop)
+            else:
+                break
+        return self._report(started)
+
+    def _prepare(self) -> None:
+        self._patiently(lambda: ledger.ensure(self._db, self._now()))
+
+        def register() -> None:
+            with self._db.snapshot() as reads:
+                known = {entry.name for entry in ledger.entries(reads)}
+            missing = [m for m in self._migrations if m.name not in known]
+            if not missing:
+                return
+            with self._db.turn(limit_s=5.0) as turn:
+                for migration in missing:
+                    if ledger.entry(turn, migration.name) is None:  # another runner may have been faster
+                        ledger.register(turn, migration.name, _kind(migration), migration.fingerprint, self._now())
+
+        self._patiently(register)
+
+    def _patiently(self, work: Callable[[], None]) -> None:
+        """Before any migration is held: another connection may be writing, or creating the same ledger."""
+        until = self._clock.monotonic() + self._settings.patience_s
+        while not self._stop.is_set():
+            try:
+                return work()
+            except Busy:
+                if self._clock.monotonic() > until:
+                    raise
+                self._clock.sleep(0.01, self._stop)
+        return None
+
+    # -- choosing
+
+    def _entries(self) -> Mapping[str, Entry]:
+        with self._db.snapshot() as reads:
+            return {entry.name: entry for entry in ledger.entries(reads)}
+
+    def _choose(self) -> tuple[Migration | None, bool]:
+        """The next migration to work on; and whether waiting may bring one."""
+        self._serve_requests(held=None)
+        entries, waiting = self._entries(), False
+        self._reasons = {}
+        for migration in self._migrations:
+            entry = entries.get(migration.name)
+            if entry is None:
+                raise DatabaseFault(f"{migration.name} has vanished from the ledger")
+            if entry.status is Status.PAUSED:
+                waiting = waiting or self._settings.options.wait_paused
+                continue
+            if entry.status not in STARTABLE:
+                continue
+            blocked = [n for n in migration.after if n not in entries or entries[n].status is not Status.DONE]
+            if blocked:
+                self._reasons[migration.name] = f"waits for {', '.join(blocked)}"
+                continue
+            if self._is_held(entry):
+                waiting = True
+                continue
+            if self._refused(migration, entry):
+                continue
+            return migration, waiting
+        return None, waiting
+
+    def _is_held(self, entry: Entry) -> bool:
+        return is_held(entry, self._clock.wall())
+
+    def _refused(self, migration: Migration, entry: Entry) -> bool:
+        """Fail a migration whose definition is not the one it began with, unless an operator asked for a retry."""
+        begun = entry.attempts > 0 and entry.stage not in ("retry", "restart")
+        if not begun or entry.fingerprint in (None, migration.fingerprint):
+            return False
+        error = str(DefinitionChanged(migration.name))
+        self._unheld(entry, Status.FAILED, reason=None, error=error, stage=entry.stage, by=None)
+        return True
+
+    def _unheld(
+        self, entry: Entry, new: Status, *, reason: str | None, error: str | None, stage: str, by: str | None
+    ) -> None:
+        def work() -> None:
+            with self._db.turn(limit_s=5.0) as turn:
+                now = self._now()
+                ledger.move_unheld(turn, entry, new, reason=reason, error=error, stage=stage, by=by, now=now)
+
+        try:
+            self._patiently(work)
+        except LeaseLost:
+            log.info("inchworm.lease", extra={"migration": entry.name, "why": "another runner moved it first"})
+
+    # -- working
+
+    def _one(self, migration: Migration) -> None:
+        """Claim and work; every end of it but a bug in the ledger itself is written down and lets others go on."""
+        held: Entry | None = None
+        holder = this_holder()
+        try:
+            held = self._claim(migration, holder)
+            if held is None:
+                return
+            if isinstance(migration, IndexBuild):
+                self._build_index(migration, held)
+            else:
+                self._walk(migration, held)
+        except LeaseLost as lost:
+            log.warning("inchworm.lease", extra={"migration": migration.name, "why": str(lost)})
+            self._clock.sleep(LOOK_S, self._stop)
+        except Busy as problem:  # the last word could not be written; the lease ends with this runner
+            log.warning("inchworm.busy", extra={"migration": migration.name, "why": str(problem)})
+        except Exception as bug:
+            log.exception("inchworm.bug", extra={"migration": migration.name})
+            if held is not None:
+                self._fail(held, f"{type(bug).__name__}: {bug}")
+        finally:
+            retire(holder)
+
+    def _claim(self, migration: Migration, holder: Holder) -> Entry | None:
+        """Take the lease; None when the stop token was set first. Raises LeaseLost when another was faster."""
+        claimed: list[Entry] = []
+
+        def work(turn: Turn) -> None:
+            was = ledger.entry(turn, migration.name)
+            if was is None or was.status not in STARTABLE or self._is_held(was):
+                raise LeaseLost(migration.name)
+            if self._starts_over(migration, was):
+                was = ledger.rewind(turn, was, migration.fingerprint)
+            held = self._held(migration, was, holder)
+            ledger.claim(turn, was, held, _claim_reason(was), self._now())
+            claimed[:] = [held]
+
+        def attempt() -> None:
+            with self._db.turn(limit_s=5.0) as turn:
+                work(turn)
+
+        self._patiently(attempt)
+        return claimed[0] if claimed else None
+
+    def _starts_over(self, migration: Migration, was: Entry) -> bool:
+        """A retry goes on after the cursor, but a new definition or a failed verification needs a new walk."""
+        if was.fingerprint not in (None, migration.fingerprint):
+            return True
+        frozen = isinstance(migration, Backfill) and migration.guard is Guard.FROZEN
+        return was.stage == "restart" and not frozen
+
+    def _held(self, migration: Migration, was: Entry, holder: Holder) -> Entry:
+        throttled = dict(was.throttled)
+        idle_s = _seconds_since(was.last_update_at, self._clock.wall()) if was.attempts else 0.0
+        if idle_s > 0:
+            reason = was.reason if was.reason and was.status is not Status.RUNNING else NO_RUNNER
+            throttled[reason] = throttled.get(reason, 0.0) + idle_s
+        return replace(
+            was,
+            status_text=str(Status.RUNNING),
+            holder=str(holder),
+            epoch=was.epoch + 1,
+            lease_until=self._clock.wall() + self._settings.options.lease_s,
+            fingerprint=migration.fingerprint,
+            throttled=throttled,
+            attempts=was.attempts + 1,
+            attempt_rows=0,
+            attempt_active_s=0.0,
+            stage="retry" if was.stage == "restart" else was.stage,
+            reason=None,
+            error=None,
+            ended_at=None,
+        )
+
+    def _walk(self, migration: Backfill, held: Entry) -> None:
+        source = self._db if migration.source is None else self._source_of(migration)
+        try:
+            Walk(
+                migration,
+                held,
+                turns=self._turns,
+                source=source,
+                clock=self._clock,
+                stop=self._stop,
+                options=self._settings.options,
+                attend=self._serve_requests,
+            ).run()
+        finally:
+            if source is not self._db:
+                source.close()
+
+    def _build_index(self, migration: IndexBuild, held: Entry) -> None:
+        try:
+            self._patiently(lambda: self._db.build_index(migration.statement, limit_s=migration.lock_s))
+        except DatabaseFault as fault:
+            return self._fail(held, str(fault))
+        if self._stop.is_set():
+            return self._end(held, Status.INTERRUPTED, reason=f"interrupted: {cause_of(self._stop)}")
+        return self._end(held, Status.DONE)
+
+    def _fail(self, held: Entry, error: str) -> None:
+        self._end(held, Status.FAILED, error=error)
+
+    def _end(self, held: Entry, new: Status, *, reason: str | None = None, error: str | None = None) -> None:
+        def work() -> None:
+            with self._db.turn(limit_s=5.0) as turn:
+                now_held = ledger.entry(turn, held.name)
+                if now_held is None or now_held.epoch != held.epoch:
+                    raise LeaseLost(held.name)
+                if now_held.status not in ACTIVE:
+                    return
+                over = replace(
+                    now_held,
+                    status_text=str(new),
+                    reason=reason,
+                    error=error,
+                    ended_at=None if new is Status.INTERRUPTED else self._now(),
+                    holder=None,
+                    lease_until=None,
+                )
+                ledger.move(turn, now_held, over, by=None, now=self._now())
+
+        with_patience = self._patiently if not self._stop.is_set() else _at_once
+        with_patience(work)
+
+    # -- operators
+
+    def _serve_requests(self, held: str | None = None) -> list[Request]:
+        """Carry out requests for migrations that nobody holds; give back those for the one that is held here."""
+        with self._db.snapshot() as reads:
+            requests = ledger.open_requests(reads)
+        mine = [r for r in requests if r.name == held]
+        for request in requests:
+            if request.name != held:
+                self._carry_out(request)
+        return mine
+
+    def _carry_out(self, request: Request) -> None:
+        try:
+            with self._db.turn(limit_s=5.0) as turn:
+                answer = carry_out(turn, request, held=self._is_held, now=self._now())
+                if answer is not None:
+                    ledger.answer(turn, request, answer, self._now())
+        except (Busy, LeaseLost) as later:
+            log.debug("inchworm.request", extra={"migration": request.name, "why": str(later)})
+
+    # -- reporting
+
+    def _report(self, started: float) -> Report:
+        entries = self._entries()
+        outcomes = tuple(self._outcome(entries[m.name]) for m in self._migrations if m.name in entries)
+        parked = tuple(
+            name for name, e in entries.items() if name not in self._names and e.status not in _ENDED_OR_FOREIGN
+        )
+        for name in parked:
+            log.warning("inchworm.parked", extra={"migration": name})
+        lock = self._turns.lock
+        return Report(
+            outcomes,
+            parked,
+            self._db.dialect.warnings,
+            self._clock.monotonic() - started,
+            lock.longest_hold_s,
+            lock.turns,
+            lock.contended_at > float("-inf"),
+        )
+
+    def _outcome(self, entry: Entry) -> Outcome:
+        return Outcome(
+            entry.name,
+            entry.status,
+            entry.counts,
+            entry.total,
+            entry.slices,
+            entry.active_s,
+            entry.throttled,
+            entry.reason or self._reasons.get(entry.name),
+            entry.error,
+        )
+
+    def _now(self) -> str:
+        return rfc3339(self._clock.wall())
+
+
+_ENDED_OR_FOREIGN = frozenset({Status.DONE, Status.CANCELLED})
+
+
+def is_held(entry: Entry, wall_s: float) -> bool:
+    """Whether a living runner holds it: at once for this machine, by its lease for another or a stopped one."""
+    if entry.holder is None or is_dead(entry.holder):
+        return False
+    return entry.lease_until is not None and entry.lease_until > wall_s
+
+
+def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:
+    """Do what a request asks of a migration that nobody holds; the answer, or None to leave it to the holder."""
+    entry = ledger.entry(turn, request.name)
+    if entry is None:
+        return "refused: no such migration"
+    if request.verb is None:
+        return f"refused: {request.text!r} is not one of {', '.join(Verb)}"
+    if held(entry):
+        return None
+    try:
+        new = asked(request.verb, entry.status)
+    except RequestRefused as refusal:
+        return f"refused: {refusal}"
+    if new is None:
+        ledger.acknowledge(turn, entry.name, request.by, now)
+        return "acknowledged"
+    stage = _retry_stage(entry) if request.verb is Verb.RETRY else entry.stage
+    reason = f"{request.verb} by {request.by or 'an operator'}" if new is not Status.PENDING else entry.reason
+    if request.verb is Verb.PAUSE:
+        reason = f"paused by {request.by or 'an operator'}"
+    ledger.move_unheld(turn, entry, new, reason=reason, error=None, stage=stage, by=request.by, now=now)
+    if request.verb is Verb.RETRY:
+        ledger.clear_acknowledged(turn, entry.name)
+    return str(new)
+
+
+def _retry_stage(entry: Entry) -> str:
+    return "restart" if entry.stage in ("verify", "restart") else "retry"
+
+
+def _claim_reason(was: Entry) -> str:
+    if was.status in ACTIVE:
+        return f"the holder {was.holder or 'unknown'} died (crashed); taken over after the cursor"
+    return "taken by a runner"
+
+
+def _kind(migration: Migration) -> str:
+    return "index" if isinstance(migration, IndexBuild) else "backfill"
+
+
+def _seconds_since(at: str | None, wall_s: float) -> float:
+    """Wall-clock seconds since a ledger time; 0 for none, an unreadable one, or a clock that went backwards."""
+    try:
+        return max(0.0, wall_s - parse_time(at).timestamp()) if at else 0.0
+    except ValueError:
+        return 0.0
+
+
+def _at_once(work: Callable[[], None]) -> None:
+    work()

@@ -1,0 +1,131 @@
+"""Take write turns fairly: gap, gate, lock, deadline, checkpoint; measure them, and book every second of waiting.
+
+The one place that opens a write transaction for a migration. Knows nothing of slices or of the ledger.
+"""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import TypeVar
+
+from inchworm import pace
+from inchworm.clock import Clock, StopLike
+from inchworm.errors import Busy, LockNeverFree
+from inchworm.gate import Gate
+from inchworm.pace import Pace, Turned
+from inchworm.ports import Database, Limits, Turn
+from inchworm.progress import Timesheet
+
+T = TypeVar("T")
+
+BUDGET = "stall budget"
+LOCKED = "another writer holds the lock"
+LIVE = "live writer first"
+CHECKPOINT = "checkpoint"
+STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
+CONTENTION_MEMORY_S = 1.0
+
+
+@dataclass(slots=True)
+class Lock:
+    """What is remembered about the write lock between turns; times of the monotonic clock."""
+
+    released_at: float = float("-inf")
+    gap_s: float = 0.0
+    crowded_s: float = 0.0
+    stranger_at: float = float("-inf")
+    contended_at: float = float("-inf")
+    longest_hold_s: float = 0.0
+    turns: int = 0
+
+
+class Turns:
+    """Turns on one database under one stall budget, for all migrations of a runner."""
+
+    def __init__(
+        self, db: Database, clock: Clock, gate: Gate, rules: Pace, limits: Limits, *, patience_s: float
+    ) -> None:
+        self.db, self.clock, self.rules = db, clock, rules
+        self._gate, self._limits, self._patience_s = gate, limits, patience_s
+        self.lock = Lock()
+
+    def write(
+        self,
+        work: Callable[[Turn], T],
+        *,
+        sheet: Timesheet,
+        stop: StopLike,
+        attend: Callable[[], None],
+        limit_s: float | None = None,
+    ) -> tuple[T, float]:
+        """Run `work` in one turn and commit; its result and how long the lock was held, commit included.
+
+        Waits for the gap and for other writers (`attend` is called between looks and may raise to leave). Raises
+        LockNeverFree after `patience_s`, and whatever `work` raises, after rolling back.
+        """
+        self._rest(sheet, stop)
+        since, attempt = self.clock.monotonic(), 0
+        while True:
+            try:
+                return self._once(work, sheet, stop, limit_s or self.rules.deadline_s)
+            except Busy as problem:
+                now = self.clock.monotonic()
+                self.lock.contended_at = self.lock.stranger_at = now
+                if now - since > self._patience_s:
+                    raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
+                sheet.switch(LOCKED, now)
+                self.clock.sleep(pace.lock_delay(attempt), stop)
+                attempt += 1
+                attend()
+            finally:
+                sheet.switch(None, self.clock.monotonic())
+
+    def _once(self, work: Callable[[Turn], T], sheet: Timesheet, stop: StopLike, limit_s: float) -> tuple[T, float]:
+        begun: float | None = None
+        try:
+            with ExitStack() as stack:
+                sheet.switch(LIVE, self.clock.monotonic())
+                stack.enter_context(self._gate.migration(stop))
+                if self.db.others_wrote():
+                    self.lock.stranger_at = self.clock.monotonic()
+                turn = stack.enter_context(self.db.turn(limit_s=limit_s))
+                begun = self.clock.monotonic()
+                sheet.switch(None, begun)
+                result = work(turn)
+        finally:
+            if begun is not None:
+                self._released(begun)
+        return result, self.clock.monotonic() - begun
+
+    def _released(self, begun: float) -> None:
+        """Also after a rollback: a lock that was held is a lock that was held."""
+        now, lock = self.clock.monotonic(), self.lock
+        lock.crowded_s = now - begun + (lock.crowded_s if begun - lock.released_at < pace.LISTEN_S else 0.0)
+        lock.longest_hold_s = max(lock.longest_hold_s, now - begun)
+        lock.released_at = now
+        lock.turns += 1
+
+    def measured(self, rows: int, hold_s: float, read_s: float) -> Turned:
+        """Set the gap from a turn's measured hold, and give the facts for choosing the next slice."""
+        now = self.clock.monotonic()
+        facts = Turned(rows, hold_s, read_s, self._strangers(now), now - self.lock.contended_at < CONTENTION_MEMORY_S)
+        self.lock.gap_s = pace.gap(facts, crowded_s=self.lock.crowded_s)
+        return facts
+
+    def _strangers(self, now: float) -> bool:
+        return now - self.lock.stranger_at < STRANGER_MEMORY_S
+
+    def _rest(self, sheet: Timesheet, stop: StopLike) -> None:
+        missing = self.lock.released_at + self.lock.gap_s - self.clock.monotonic()
+        if missing > 0:
+            sheet.switch(BUDGET, self.clock.monotonic())
+            self.clock.sleep(missing, stop)
+            sheet.switch(None, self.clock.monotonic())
+
+    def upkeep(self, sheet: Timesheet) -> str | None:
+        """Checkpoint if it is time; the reason to pause that log or disk give, or None."""
+        sheet.switch(CHECKPOINT, self.clock.monotonic())
+        try:
+            return self.db.upkeep(self._limits).hold
+        finally:
+            sheet.switch(None, self.clock.monotonic())

@@ -1,0 +1,75 @@
+"""Check a migration's `verify` statement over the whole table, in slices, on read snapshots. Writes nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from inchworm import cursor, pace
+from inchworm.clock import Clock, StopLike
+from inchworm.cursor import Bound, Key, Slice
+from inchworm.errors import VerificationFailed
+from inchworm.keyset import Keyset
+from inchworm.model import Backfill
+from inchworm.ports import Database, SqlValue
+from inchworm.statement import parameters
+
+FIRST_ROWS = 1_000
+MOST_ROWS = 50_000
+SHOWN_KEYS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """How far a verification has come; `ended` when no key is left."""
+
+    at: Key | None = None
+    size: int = FIRST_ROWS
+    ended: bool = False
+
+
+class Verifier:
+    """`aside`: quarantined keys, known to be wrong and not reported again."""
+
+    def __init__(self, migration: Backfill, source: Database, target: Database, clock: Clock, aside: set[Key]) -> None:
+        self._migration, self._source, self._target, self._clock = migration, source, target, clock
+        self._keyset = Keyset(migration.table, migration.keys, migration.order)
+        self._sql, self._aside = migration.verify or "", aside
+
+    @property
+    def in_slices(self) -> bool:
+        """Whether the statement uses the bounds of a slice."""
+        return set(self._migration.bound_names) <= set(parameters(self._sql))
+
+    def whole(self, stop: StopLike) -> None:
+        """One statement over everything. Raises VerificationFailed, Stopped and other faults."""
+        with self._target.snapshot(stop=stop) as reads:
+            self._judge(reads.select(self._sql, {}).rows)
+
+    def piece(self, bound: Bound, checked: Checked, limit_s: float, stop: StopLike) -> Checked:
+        """The next slice. Raises VerificationFailed, DeadlineExceeded, Stopped and other faults."""
+        started = self._clock.monotonic()
+        sql = self._keyset.next_keys(first=checked.at is None)
+        with self._source.snapshot(limit_s=limit_s, stop=stop) as keyed:
+            rows = keyed.select(sql, self._keyset.next_params(bound, checked.at, checked.size)).rows
+            if not rows:
+                return replace(checked, ended=True)
+            keys = tuple(cursor.key_of(row) for row in rows)
+            order = self._migration.order
+            piece = Slice(keys if order == "asc" else keys[::-1], order)
+            params = cursor.bounds(self._migration.keys, piece.first, piece.last)
+            wrong = keyed.select(self._sql, params).rows if self._source is self._target else None
+        if wrong is None:
+            with self._target.snapshot(limit_s=limit_s, stop=stop) as target:
+                wrong = target.select(self._sql, params).rows
+        self._judge(wrong)
+        quick = self._clock.monotonic() - started < pace.LONGEST_READ_S / 2
+        return Checked(piece.cursor, min(checked.size * 2, MOST_ROWS) if quick else checked.size)
+
+    def _judge(self, wrong: Sequence[tuple[SqlValue, ...]]) -> None:
+        width = len(self._migration.keys)
+        left = [row for row in wrong if tuple(row[:width]) not in self._aside]
+        if left:
+            shown = ", ".join(str(row[0] if width == 1 else row[:width]) for row in left[:SHOWN_KEYS])
+            raise VerificationFailed(
+                f"verify still selects rows, among them {shown}; if a process that does not maintain the new value "
+                f"wrote them, stop it; then retry"
+            )
