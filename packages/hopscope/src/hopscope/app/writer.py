@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from hopscope import log
+from hopscope.app.migrating import migrating
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
 from hopscope.ingest.decoding import Decoder
@@ -18,8 +19,10 @@ from hopscope.ingest.sources import AcknowledgingSource, ConnectedSource, Source
 from hopscope.store import connection, schema
 from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
 from hopscope.store.lock import WriterAlive, WriterLock
+from hopscope.store.retention import Retention
 from hopscope.store.schema import SchemaError
 from hopscope.store.writing import Writer
+from inchworm.gate import WriteGate
 from meshwire import PUBLIC_KEY, KeyRing
 
 REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change will not help
@@ -73,7 +76,8 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
     db = connection.open_writer(settings.database)
     try:
         schema.prepare(db)
-        writer = Writer(db)
+        gate, keys = WriteGate(), key_ring(settings)
+        writer = Writer(db, turn=gate.live)
         database_id = writer.database_id()
         sources: list[Source] = [
             MqttSource(broker, client_id=client_id(database_id, broker.name)) for broker in settings.sources
@@ -83,15 +87,16 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
         for source in sources:
             address = source.address if isinstance(source, ConnectedSource) else None
             writer.register_source(source.name, kind=source.kind, address=address)
-        return _ingest(Decoder(feeds(settings), key_ring(settings)), writer, sources, stop)
+        with migrating(settings, keys, gate, stop=stop):
+            return _ingest(Decoder(feeds(settings), keys), writer, sources, stop)
     finally:
         db.close()
 
 
-def _ingest(decoder: Decoder, writer: Writer, sources: Sequence[Source], stop: StopToken) -> int:
+def _ingest(decoder: Decoder, writer: Writer, retention: Retention, sources: Sequence[Source], stop: StopToken) -> int:
     """Run until told to stop. The pipeline has a thread of its own, so that this one can watch."""
-    status = _Status(writer, sources)
-    pipeline = Pipeline(decoder, writer, tick=status.save_when_due)
+    chores = _Chores(writer, retention, sources)
+    pipeline = Pipeline(decoder, writer, tick=chores.do_what_is_due)
     failure: list[BaseException] = []
     thread = threading.Thread(target=_guarded, args=(pipeline, failure), name="pipeline")
     thread.start()
@@ -106,7 +111,7 @@ def _ingest(decoder: Decoder, writer: Writer, sources: Sequence[Source], stop: S
         _wind_down(sources, pipeline, thread)
     if failure:
         return FAILED
-    status.save()
+    chores.save()
     log.info("writer.stopped")
     return 0
 
@@ -130,17 +135,24 @@ def _guarded(pipeline: Pipeline, failure: list[BaseException]) -> None:
         failure.append(exc)
 
 
-class _Status:
-    """Stores how sources and the writer do, now and then, in the storing thread."""
+class _Chores:
+    """What the storing thread does between batches: drop what is too old, store how sources and the writer do."""
 
-    def __init__(self, writer: Writer, sources: Sequence[Source]) -> None:
-        self._writer = writer
+    def __init__(self, writer: Writer, retention: Retention, sources: Sequence[Source]) -> None:
+        self._writer, self._retention = writer, retention
         self._board = StateBoard(source for source in sources if isinstance(source, ConnectedSource))
         self._turns = -1
 
-    def save_when_due(self) -> None:
-        """Store states and turns when they changed, at most every two seconds."""
+    def do_what_is_due(self) -> None:
+        """One short turn of retention, and states and turns when they changed, at most every two seconds."""
         now_ms = time.time_ns() // 1_000_000
+        try:
+            self._retention.turn_when_due(now_ms)
+        except StoreUnavailable as exc:
+            log.debug("retention.not_now", error=str(exc))
+        self._save_when_due(now_ms)
+
+    def _save_when_due(self, now_ms: int) -> None:
         if not self._board.due(now_ms):
             return
         states = self._board.states()

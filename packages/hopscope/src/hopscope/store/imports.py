@@ -108,10 +108,9 @@ def failed_of(db: apsw.Connection, path: str) -> int | None:
     return None if found is None else int(found)
 
 
-def standing_in_the_way(db: apsw.Connection) -> tuple[int, str] | None:
-    """A begun import that failed: number and path."""
-    row = db.execute(sql("imports")["failed"]).fetchone()
-    return None if row is None else (int(row[0]), str(row[1]))
+def failed(db: apsw.Connection) -> list[int]:
+    """Begun imports that failed, oldest first. They stand in the way of others: their values are not all derived."""
+    return [int(row[0]) for row in db.execute(sql("imports")["failed"])]
 
 
 def load(db: apsw.Connection, number: int) -> Import | None:

@@ -5,7 +5,8 @@ Keeps nothing in memory between batches that a rollback could make wrong. Decide
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 
 import apsw
@@ -37,8 +38,9 @@ class Recorded:
 class Writer:
     """Writes what ingest brings. One per database, used by one thread, given a connection of `open_writer`."""
 
-    def __init__(self, db: apsw.Connection) -> None:
-        self._db = db
+    def __init__(self, db: apsw.Connection, *, turn: Callable[[], AbstractContextManager[None]] = nullcontext) -> None:
+        """`turn` is entered around each transaction of ingest; migrations in this process wait for it."""
+        self._db, self._turn = db, turn
         self._sql = sql("writing")
         self._saved: dict[str, SourceState] = {}
         self._repeats_over: frozenset[int] = frozenset()
@@ -66,7 +68,7 @@ class Writer:
         """
         asked = time.perf_counter()
         try:
-            with translated(), transaction(self._db):
+            with self._turn(), translated(), transaction(self._db):
                 began = time.perf_counter()
                 work = _Batch(self._db, self._sql, self._repeats_over)
                 for record in batch:
@@ -85,7 +87,7 @@ class Writer:
         asked = time.perf_counter()
         states = list(states)
         try:
-            with translated(), transaction(self._db):
+            with self._turn(), translated(), transaction(self._db):
                 began = time.perf_counter()
                 self._db.executemany(self._sql["save_source_state"], [self._since_saved(state) for state in states])
                 self._db.executemany(self._sql["save_turns"], [{**asdict(turn), "at": now_ms} for turn in turns])

@@ -13,7 +13,7 @@ select id from imports where path = :path and state = 'failed' and source_id is 
 
 -- name: failed
 -- one that failed after it had begun stands in the way of others: its values are not all derived
-select id, path from imports where state = 'failed' and source_id is not null order by id limit 1
+select id from imports where state = 'failed' and source_id is not null order by id
 
 -- name: one
 select id, path, requested_at, requested_by, state, started_at, ended_at, error, source_id from imports where id = :id

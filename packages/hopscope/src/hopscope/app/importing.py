@@ -1,0 +1,128 @@
+"""An import asked for on the command line: by a running writer when there is one, else in this process.
+
+Leaves the request as a row, lets the work be done, and follows it on a read-only connection until its end.
+"""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from hopscope import log
+from hopscope.app.stop import StopToken
+from hopscope.app.writer import check_database, key_ring
+from hopscope.config.settings import Settings
+from hopscope.migrations.operating import ask_for_import
+from hopscope.migrations.service import Service, Work
+from hopscope.store import connection, imports, ledger
+from hopscope.store.imports import Import
+from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
+
+LOOK_S = 0.5
+ENDED = frozenset({"done", "failed", "refused"})
+WRITER_GONE_S = 5.0  # a supervisor starts it again; after so long without one, say so
+
+
+class ImportStopped(Exception):
+    """The import goes on later; str() says when."""
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """An import and the ledger at one moment."""
+
+    job: Import
+    ledger: Sequence[dict[str, Any]]
+
+
+def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
+    """Import a file and wait for the end of it and of every migration after it.
+
+    Raises ImportStopped when it was interrupted: a writer, or the same command, continues it.
+    """
+    check_database(settings.database)
+    while True:
+        try:
+            with WriterLock.acquire(settings.database):
+                return _bring_here(settings, path, stop, on_look)
+        except WriterAlive:
+            number = ask_only(settings, path)
+            return _follow(settings.database, number, stop, on_look, alive=_Writer(settings.database).alive)
+
+
+def ask_only(settings: Settings, path: Path) -> int:
+    """Leave the request and return: a running writer takes it up within a second, else the next one does."""
+    check_database(settings.database)
+    return ask_for_import(settings.database, path, by="cli", now_ms=time.time_ns() // 1_000_000)
+
+
+def _bring_here(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
+    number = ask_only(settings, path)
+    with _working(settings, stop) as alive:
+        return _follow(settings.database, number, stop, on_look, alive=alive)
+
+
+@contextmanager
+def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], bool]]:
+    """The service in a thread of this process, stopped at the end; yields whether it still works."""
+    ended = StopToken()
+
+    def run() -> None:
+        service = Service(Work(settings.database, key_ring(settings), settings.stall_budget_ms))
+        try:
+            service.work(ended)
+        except Exception:  # noqa: BLE001 - the following thread says that the work has stopped
+            log.exception("import.defect")
+        finally:
+            service.close()
+
+    thread = threading.Thread(target=run, name="import")
+    thread.start()
+    try:
+        yield thread.is_alive
+    finally:
+        ended.set(stop.reason or "the command has ended")
+        thread.join()
+
+
+class _Writer:
+    """Whether another process's writer lives, with patience for a restart."""
+
+    def __init__(self, database: str) -> None:
+        self._database, self._seen = database, time.monotonic()
+
+    def alive(self) -> bool:
+        if writer_alive(self._database):
+            self._seen = time.monotonic()
+        return time.monotonic() - self._seen < WRITER_GONE_S
+
+
+def _follow(
+    database: str, number: int, stop: StopToken, on_look: Callable[[Look], None], *, alive: Callable[[], bool]
+) -> Look:
+    db = connection.open_reader(database)
+    try:
+        while True:
+            working = alive()  # asked before the look: what ended in between is seen by it
+            look = _look(db, number)
+            on_look(look)
+            if look.job.state in ENDED:
+                return look
+            if stop.is_set():
+                raise ImportStopped(f"stopped ({stop.reason}); import {number} goes on with the next writer")
+            if not working:
+                raise ImportStopped(f"no writer works any more; import {number} goes on when one is started")
+            stop.wait(LOOK_S)
+    finally:
+        db.close()
+
+
+def _look(db: Any, number: int) -> Look:
+    with connection.snapshot(db):
+        job = imports.load(db, number)
+        if job is None:
+            raise ImportStopped(f"import {number} is gone: the database was replaced")
+        return Look(job, ledger.rows(db))

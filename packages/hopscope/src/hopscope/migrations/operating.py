@@ -1,0 +1,60 @@
+"""What an operator asks of imports and migrations: a row, left in one short turn. Does none of the work."""
+
+from pathlib import Path
+
+import inchworm
+from hopscope.migrations.report import names_of
+from hopscope.store import connection, imports, ledger, schema
+from inchworm import Status, Verb
+
+
+class NoSuchMigration(Exception):
+    """The ledger has no migration of this name."""
+
+
+class RequestRefused(Exception):
+    """Nobody knows the verb, or the migration's state does not allow it; str() says which verbs fit."""
+
+
+def ask(database: str, name: str, verb: str, *, by: str) -> str:
+    """Pause, resume, cancel, retry or acknowledge a migration; what was done, or `requested`.
+
+    A writer that works on it answers within a second. Raises NoSuchMigration, RequestRefused, and inchworm's Busy when
+    the database stays locked for 5 s.
+    """
+    if verb not in {str(known) for known in Verb}:
+        raise RequestRefused(f"{verb!r} is none of {', '.join(Verb)}")
+    if name not in _statuses(database):
+        raise NoSuchMigration(f"there is no migration {name}")
+    try:
+        return inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
+    except inchworm.RequestRefused as refusal:
+        raise RequestRefused(str(refusal)) from refusal
+
+
+def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
+    """Leave a request to import a file; its number. A failed import of the same file goes on instead."""
+    db = connection.open_writer(database)
+    try:
+        schema.prepare(db)
+        known = imports.failed_of(db, str(path))
+        if known is None:
+            return imports.request(db, str(path), by=by, now=now_ms)
+        job = imports.load(db, known)
+        assert job is not None  # read a moment ago; nothing deletes imports
+    finally:
+        db.close()
+    statuses = _statuses(database)
+    for name in names_of(job):
+        if statuses.get(name) in (Status.FAILED, Status.CANCELLED):
+            ask(database, name, "retry", by=by)
+    return known
+
+
+def _statuses(database: str) -> dict[str, str]:
+    """Of every migration in the ledger; none where the engine never ran."""
+    db = connection.open_reader(database)
+    try:
+        return {str(row["name"]): str(row["status"]) for row in ledger.rows(db)}
+    finally:
+        db.close()

@@ -1,0 +1,169 @@
+"""Runs imports and the migrations that follow from them, one import at a time, beside live ingest.
+
+One pass looks for requests, makes plans and lets the engine work; it returns when nothing is left to do. Owns a
+connection for its own short turns; the engine opens its own.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import inchworm
+from hopscope import log
+from hopscope.migrations import corescope_import
+from hopscope.migrations.report import names_of
+from hopscope.store import connection, corescope, imports, ledger
+from hopscope.store.corescope import SourceError
+from hopscope.store.imports import Import
+from inchworm import Backfill, Report, Status
+from inchworm.gate import Gate
+from meshwire import KeyRing
+
+LOOK_S = 1.0  # between two looks at requests
+GIVEN_UP = frozenset({Status.FAILED, Status.CANCELLED})
+DISK_FLOOR_BYTES = 64 << 20  # as the engine's own: below it nothing is written
+
+
+class StopToken(Protocol):
+    """What asks the service to stop; `reason` is recorded as the cause of the interruption."""
+
+    @property
+    def reason(self) -> str | None: ...
+    def is_set(self) -> bool: ...
+    def wait(self, timeout: float | None = None) -> bool: ...
+
+
+class _Stop:
+    """The process's token as the engine reads it."""
+
+    def __init__(self, token: StopToken) -> None:
+        self._token = token
+        self.is_set, self.wait = token.is_set, token.wait
+
+    @property
+    def cause(self) -> str:
+        """Recorded as `interrupted: <cause>`."""
+        return self._token.reason or "stop requested"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What the service needs: the database's path, keys to read packets with, the budget, the gate ingest passes."""
+
+    database: str
+    keys: KeyRing
+    stall_budget_ms: int
+    gate: Gate | None = None
+    now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
+
+
+class Service:
+    """See the module. Used by one thread."""
+
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._db = connection.open_writer(work.database)
+
+    def close(self) -> None:
+        """Give the connection back."""
+        self._db.close()
+
+    def run(self, stop: StopToken) -> None:
+        """Look for work about once a second until told to stop. A failure is logged and looked at again later."""
+        while not stop.is_set():
+            try:
+                self.work(stop)
+            except Exception:  # noqa: BLE001 - ingest must go on; the next look tries again
+                log.exception("migrations.failed")
+            stop.wait(LOOK_S)
+
+    def work(self, stop: StopToken) -> None:
+        """One pass: take up requests and run what is begun, until nothing is open or `stop` is set."""
+        while not stop.is_set():
+            number = next(iter(imports.opened(self._db)), None) or self._retried()
+            if number is None:
+                return
+            job = imports.load(self._db, number)
+            assert job is not None  # read a moment ago; nothing deletes imports
+            if job.state == "requested":
+                job = self._begun(job)
+            if job is not None and not self._run(job, stop):
+                return
+
+    def _begun(self, job: Import) -> Import | None:
+        """The import with its plan, or None when it was refused."""
+        try:
+            self._begin(job)
+        except SourceError as exc:
+            log.error("import.refused", file=job.path, error=str(exc))
+            imports.end(self._db, job.id, "refused", error=str(exc), now=self._work.now_ms())
+            return None
+        return imports.load(self._db, job.id)
+
+    def _begin(self, job: Import) -> None:
+        if others := imports.failed(self._db):
+            raise SourceError(f"import {others[0]} failed: retry its migration first (hopscope migrations retry NAME)")
+        source = corescope.open_source(job.path)
+        try:
+            found = corescope.shape(source)
+            after = corescope_import.came_already(
+                imports.witnesses(self._db), lambda name, key: corescope.witness(source, name, key)
+            )
+            plans = corescope_import.plan(found, corescope.extents(source, found, after), after)
+        finally:
+            source.close()
+        check_disk(self._work.database, corescope_import.bytes_needed(plans))
+        name = corescope_import.source_name(job.id, job.path)
+        imports.begin(self._db, job.id, name, plans, now=self._work.now_ms())
+        log.info("import.started", file=job.path, number=job.id)
+
+    def _run(self, job: Import, stop: StopToken) -> bool:
+        """Let the engine work until the import's end. False: it was interrupted, or waits for an operator."""
+        report = run_migrations(self._work, corescope_import.backfills(job, self._work.keys), stop)
+        if report.ok:
+            imports.end(self._db, job.id, "done", now=self._work.now_ms())
+            log.info("import.done", number=job.id, seconds=round(report.elapsed_s, 1))
+            return True
+        ended = [outcome for outcome in report.outcomes if outcome.status in GIVEN_UP]
+        if ended:
+            why = f"{ended[0].name}: {ended[0].error or ended[0].reason or ended[0].status}"
+            imports.end(self._db, job.id, "failed", error=why, now=self._work.now_ms())
+            log.error("import.failed", number=job.id, error=why)
+        return False
+
+    def _retried(self) -> int | None:
+        """A failed import in whose way nothing stands any more, because an operator had its migrations retried."""
+        status = {row["name"]: row["status"] for row in ledger.rows(self._db)}
+        for number in imports.failed(self._db):
+            job = imports.load(self._db, number)
+            if job is not None and not any(status.get(name) in GIVEN_UP for name in names_of(job)):
+                imports.resume(self._db, number)
+                return number
+        return None
+
+
+def run_migrations(work: Work, migrations: Sequence[Backfill], stop: StopToken) -> Report:
+    """The engine on the store, with the store's own connections, behind live ingest."""
+    return inchworm.run(
+        lambda: connection.open_writer(work.database),
+        migrations,
+        stop=_Stop(stop),
+        gate=work.gate,
+        stall_budget_ms=work.stall_budget_ms,
+    )
+
+
+def check_disk(database: str, needed: int) -> None:
+    """Raise SourceError when the database's disk cannot take so many bytes more."""
+    where = Path(database).resolve().parent
+    free = shutil.disk_usage(where).free
+    if free < needed + DISK_FLOOR_BYTES:
+        short = needed + DISK_FLOOR_BYTES - free
+        raise SourceError(
+            f"the disk of {os.fspath(where)} has {free >> 20} MB free; the import needs about {needed >> 20} MB and "
+            f"leaves {DISK_FLOOR_BYTES >> 20} MB alone: make {(short >> 20) + 1} MB of room"
+        )
