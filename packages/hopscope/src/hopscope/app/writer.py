@@ -87,8 +87,9 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
         for source in sources:
             address = source.address if isinstance(source, ConnectedSource) else None
             writer.register_source(source.name, kind=source.kind, address=address)
+        retention = Retention(db, days=settings.retention_days, turn=gate.live)
         with migrating(settings, keys, gate, stop=stop):
-            return _ingest(Decoder(feeds(settings), keys), writer, sources, stop)
+            return _ingest(Decoder(feeds(settings), keys), writer, retention, sources, stop)
     finally:
         db.close()
 

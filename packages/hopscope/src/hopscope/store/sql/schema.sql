@@ -42,7 +42,7 @@ create table observers (
     first_seen       integer not null,
     last_seen        integer not null,        -- newest record of any kind
     last_packet_at   integer,                 -- null: never sent a packet
-    observation_count integer not null default 0, -- receptions stored
+    observation_count integer not null default 0, -- receptions stored ever; retention does not lower it
     status           text,                    -- online | offline, as last said; null: never said
     status_at        integer,                 -- receive time of the record that said so; null: as status
     model            text,                    -- null: the newest description has none (as the three below)
