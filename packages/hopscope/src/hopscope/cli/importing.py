@@ -20,7 +20,9 @@ from hopscope.migrations import report
 from hopscope.store.errors import UnsupportedDatabase
 from hopscope.store.schema import SchemaError
 
-FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True))
+FILE = click.argument(
+    "source", metavar="FILE", type=click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
+)
 
 
 @click.command("import")
@@ -28,7 +30,7 @@ FILE = click.argument("file", type=click.Path(path_type=Path, exists=True, dir_o
 @click.option("--json", "as_json", is_flag=True, help="Print the report as JSON.")
 @click.option("--no-wait", is_flag=True, help="Leave the request to the writer and return.")
 @with_config
-def import_file(choice: Choice, *, file: Path, as_json: bool, no_wait: bool) -> None:
+def import_file(choice: Choice, *, source: Path, as_json: bool, no_wait: bool) -> None:
     """Bring the history of a CoreScope database along; the file is only read.
 
     A running writer does the work beside live ingest; without one this command does it. Returns when the import and
@@ -36,15 +38,17 @@ def import_file(choice: Choice, *, file: Path, as_json: bool, no_wait: bool) -> 
     """
     settings = choice.settings()
     log.setup("warning" if settings.log_level == "info" else settings.log_level)
-    with told(UnsupportedDatabase, SchemaError, code=MustChange.exit_code):
+    with told(UnsupportedDatabase, SchemaError, failure=MustChange):
         if no_wait:
-            number = importing.ask_only(settings, file)
-            click.echo(json.dumps({"import": number, "state": "requested"}) if as_json else f"import {number} is asked for")
+            number = importing.ask_only(settings, source)
+            click.echo(
+                json.dumps({"import": number, "state": "requested"}) if as_json else f"import {number} is asked for"
+            )
             return
         stop = StopToken()
         stop_on_signals(stop)
         with told(ImportStopped), _Bars(enabled=not as_json) as bars:
-            look = importing.bring(settings, file, stop, bars.show)
+            look = importing.bring(settings, source, stop, bars.show)
     _end(look, as_json=as_json)
 
 

@@ -39,7 +39,7 @@ NOTES = (
     "A TRACE observation without its own frame keeps its packet's path: path_json holds its route, not the path.",
 )
 # a row with its indexes, measured on generated histories; the log and the ledger come on top
-BYTES_PER_ROW = {"transmissions": 520, "observations": 190, "observer_metrics": 80}
+BYTES_PER_ROW = {"transmissions": 520, "observations": 150, "observer_metrics": 80}
 BYTES_PER_OTHER_ROW = 250
 BYTES_BESIDE = 96 << 20  # write-ahead log, ledger, quarantine
 

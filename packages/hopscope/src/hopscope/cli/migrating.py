@@ -1,0 +1,81 @@
+"""`hopscope migrations`: how the changes of stored data stand, and the operator's verbs for them."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+from hopscope.cli.choice import Choice, with_config
+from hopscope.cli.failures import MustChange, told
+from hopscope.migrations import operating
+from hopscope.migrations.operating import NoSuchMigration, RequestRefused
+from hopscope.store import connection, ledger
+from hopscope.store.connection import DatabaseMissing
+from inchworm import Verb
+
+COLOURS = {"done": "green", "running": "cyan", "verifying": "cyan", "failed": "red", "cancelled": "yellow"}
+
+
+@click.group(invoke_without_command=True)
+@click.option("--json", "as_json", is_flag=True, help="Print the ledger as JSON.")
+@with_config
+def migrations(choice: Choice, *, as_json: bool) -> None:
+    """Show every migration of stored data with its progress; pause, resume, cancel, retry or acknowledge one."""
+    context = click.get_current_context()
+    context.obj = choice
+    if context.invoked_subcommand is not None:
+        return
+    with told(DatabaseMissing, failure=MustChange):
+        rows = _rows(choice.settings().database)
+    if as_json:
+        click.echo(json.dumps(rows, indent=2, ensure_ascii=False))
+    elif not rows:
+        click.echo("no migration has run in this database")
+    else:
+        Console().print(_table(rows))
+
+
+def _verb_command(verb: Verb) -> click.Command:
+    @click.command(
+        verb.value, help=f"{verb.value.capitalize()} the migration NAME; the writer answers within a second."
+    )
+    @click.argument("name")
+    @with_config
+    def ask(choice: Choice, *, name: str) -> None:
+        with told(DatabaseMissing, failure=MustChange), told(NoSuchMigration, RequestRefused):
+            click.echo(f"{name}: {operating.ask(choice.settings().database, name, verb.value, by='cli')}")
+
+    return ask
+
+
+for _verb in Verb:
+    migrations.add_command(_verb_command(_verb))
+
+
+def _rows(database: str) -> Sequence[dict[str, Any]]:
+    db = connection.open_reader(database)
+    try:
+        return ledger.rows(db)
+    finally:
+        db.close()
+
+
+def _table(rows: Sequence[dict[str, Any]]) -> Table:
+    table = Table(box=None, pad_edge=False)
+    for title in ("migration", "state", "", "rows", "why"):
+        table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=title in ("migration", "state"))
+    for row in rows:
+        status, done, total = str(row["status"]), row["rows_processed"] or 0, row["rows_total"]
+        table.add_row(
+            Text(str(row["name"])),
+            Text(status, style=COLOURS.get(status, "")),
+            ProgressBar(total=total or 1, completed=done if total else float(status == "done"), width=20),
+            f"{done:,}" if total is None else f"{done:,} / {total:,}",
+            Text(str(row.get("error") or row.get("reason") or "")),
+        )
+    return table
