@@ -7,7 +7,7 @@ import click
 from hopscope import log
 from hopscope.app import serve as composition
 from hopscope.app.child import stop_on_signals, stop_with_parent
-from hopscope.app.serve import CannotServe
+from hopscope.app.preflight import CannotStart, check_database, check_listen
 from hopscope.app.stop import StopToken
 from hopscope.cli.choice import Choice, with_config
 from hopscope.cli.failures import MustChange, told
@@ -34,8 +34,8 @@ def demo(choice: Choice) -> None:
     choice.demo = True
     settings = choice.settings()
     log.setup("warning" if settings.log_level == "info" else settings.log_level)
-    with told(CannotServe, failure=MustChange):
-        composition.check_listen(settings.host, settings.port)
+    with told(CannotStart, failure=MustChange):
+        check_listen(settings.host, settings.port)
     with told(WriterAlive, failure=MustChange):
         start_afresh(settings.database)
     click.echo("starting the demo: a simulated mesh in Tyrol, no radio and no broker …")
@@ -52,6 +52,8 @@ def ingest(choice: Choice, *, with_parent: bool) -> None:
 
     settings = choice.settings()
     log.setup(_level(choice, settings.log_level))
+    with told(CannotStart, failure=MustChange):
+        check_database(settings.database)
     sources = demo_parts.sources(time.time_ns() // 1_000_000) if choice.demo else ()
     raise SystemExit(writer.run(settings, stop=_stop_token(with_parent=with_parent), extra_sources=sources))
 
@@ -66,15 +68,15 @@ def api(choice: Choice, *, with_parent: bool) -> None:
     settings = choice.settings()
     log.setup(_level(choice, settings.log_level))
     stop = _stop_token(with_parent=with_parent)
-    with told(CannotServe, reader.WeakKey, failure=MustChange):
-        composition.check_listen(settings.host, settings.port)
+    with told(CannotStart, reader.WeakKey, failure=MustChange):
+        check_listen(settings.host, settings.port)
         code = reader.run(settings, stop=stop)
     raise SystemExit(code)
 
 
 def _run_both(choice: Choice, words: str) -> None:
     settings = choice.settings()
-    with told(CannotServe, failure=MustChange):
+    with told(CannotStart, failure=MustChange):
         code = composition.run(settings, choice.options(), announce=lambda address: click.echo(words.format(address)))
     if code:
         raise MustChange("stopped, because a process could not run; its message stands above")
