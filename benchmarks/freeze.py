@@ -27,10 +27,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scale", choices=SCALES, default="small")
     parser.add_argument("--only", metavar="TEXT", default="", help="only lines whose name contains this")
+    parser.add_argument(
+        "--wait-quiet", type=float, default=0.0, metavar="S", help="before each run wait for other programs"
+    )
     options = parser.parse_args()
     print(f"{today()}  {machine(CACHE)}  {versions()}")
     rows = SCALES[options.scale].transmissions
-    bench = Bench(history(options.scale), rows, IDLE_S[options.scale], CONTROL_S[options.scale])
+    bench = Bench(history(options.scale), rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
     wrong = 0
     for case in CASES:
         if options.only in case.name:

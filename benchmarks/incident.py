@@ -25,9 +25,14 @@ LIVE = (
     Case("one statement", "one statement"),
     Case("5,000 rows + 100 ms", "5,000 rows + 100 ms"),
     Case("500 rows + 1 ms", "500 rows + 1 ms"),
+    Case("inchworm", "inchworm"),
+    Case("inchworm, three writers", "inchworm", writers=3),
+    Case("inchworm, gate in its process", "inchworm", writers=0, cooperate="thread"),
+    Case("inchworm, gate between processes", "inchworm", cooperate="process"),
 )
 QUIET = (
     Case("one statement idle", "one statement", writers=0, readers=False),
+    Case("inchworm idle", "inchworm", writers=0, readers=False),
     Case("bare turns idle", "bare turns", writers=0, readers=False),
 )
 CASES = LIVE + QUIET
@@ -36,6 +41,7 @@ CONTROL_S = {"tiny": 2.0, "small": 6.0, "full": 30.0}
 REPEATS = {"tiny": 1, "small": 1, "full": 3}
 INDEXES = {"without": False, "with": True}  # the index (transmission_id, timestamp)
 STALL_LIMIT_MS = 100.0
+DISTURBED_CPUS = 0.2  # a run beside neighbours that used more than this is marked
 
 Run = dict[str, Any]
 Results = dict[tuple[str, str], list[Run]]  # (index, case) -> its repeats
@@ -62,7 +68,7 @@ def run_all(options: argparse.Namespace) -> Results:
         for index in options.index:
             path = history(options.scale, composite_index=INDEXES[index])
             rows = SCALES[options.scale].transmissions
-            bench = Bench(path, rows, IDLE_S[options.scale], CONTROL_S[options.scale])
+            bench = Bench(path, rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
             print(f"\nrun {repeat + 1} of {options.repeats}, {index} the index (transmission_id, timestamp)")
             for case in chosen(options.only):
                 found = measure(case, bench)
@@ -93,7 +99,11 @@ def line(name: str, run: Run) -> str:
         words.append(f"hold {run['lock_hold_max_ms']:.1f} ms  WAL {run['wal_peak_mb']:.1f} MB")
         words.append(f"examined {run['rows_examined']} changed {run['rows_changed']} wrong {run['wrong_rows']}")
     if run["bookkeeping_share"] is not None:
-        words.append(f"bookkeeping {run['bookkeeping_share']:.1%}")
+        words.append(
+            f"bookkeeping {run['bookkeeping_share']:.1%} turns {run['turns']} waited {run['throttled_s']:.2f} s"
+        )
+    if run["other_programs_cpus"] > DISTURBED_CPUS:
+        words.append(f"DISTURBED: others used {run['other_programs_cpus']:.1f} CPUs")
     return "  ".join(words)
 
 
@@ -176,6 +186,9 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, help="runs of everything; default 3 at full scale, else 1")
     parser.add_argument("--index", choices=INDEXES, action="append", help="only this database; default both")
     parser.add_argument("--only", metavar="TEXT", help="only strategies whose name contains this")
+    parser.add_argument(
+        "--wait-quiet", type=float, default=0.0, metavar="S", help="before each run wait for other programs"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     options = parser.parse_args()

@@ -3,6 +3,8 @@
 import importlib.metadata
 import os
 import platform
+import resource
+import time
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +23,43 @@ def machine(folder: Path) -> dict[str, object]:
     }
 
 
+class Others:
+    """How much of the machine other programs used since this was made: average CPUs, ours and our children's apart.
+
+    A run beside a busy neighbour says little; the report shows it with each run, and `wait_until_quiet` avoids it.
+    """
+
+    def __init__(self) -> None:
+        self._began, self._busy, self._own = time.monotonic(), _busy_s(), _own_s()
+
+    def cpus(self) -> float:
+        """Children count once they have ended and were waited for."""
+        passed = time.monotonic() - self._began
+        return max(0.0, (_busy_s() - self._busy) - (_own_s() - self._own)) / passed if passed > 0 else 0.0
+
+
+def wait_until_quiet(patience_s: float) -> None:
+    """Wait until others used less than a tenth of a CPU for a second, at most `patience_s`."""
+    until = time.monotonic() + patience_s
+    while time.monotonic() < until:
+        others = Others()
+        time.sleep(1.0)
+        if others.cpus() < 0.1:
+            return
+
+
+def _busy_s() -> float:
+    """CPU seconds that all programs of the machine have used; 0 outside Linux."""
+    line = next(iter(_lines("/proc/stat")), "cpu 0 0 0 0 0 0 0 0")
+    user, nice, system, _idle, _iowait, irq, softirq, steal = map(int, line.split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def _own_s() -> float:
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in used)
+
+
 def versions() -> dict[str, str]:
     """Versions of what takes part; every process of the benchmark uses this SQLite."""
     return {
@@ -36,18 +75,18 @@ def today() -> str:
 
 
 def _line(path: str, key: str) -> str | None:
+    return next((line.partition(":")[2].strip() for line in _lines(path) if line.startswith(key)), None)
+
+
+def _lines(path: str) -> list[str]:
     try:
-        lines = Path(path).read_text(encoding="utf-8").splitlines()
+        return Path(path).read_text(encoding="utf-8").splitlines()
     except OSError:
-        return None
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(key)), None)
+        return []
 
 
 def _file_system(folder: Path) -> str:
     """Type of the file system with the longest mount point above `folder`; unknown outside Linux."""
-    try:
-        mounts = [line.split()[1:3] for line in Path("/proc/mounts").read_text(encoding="utf-8").splitlines()]
-    except OSError:
-        return "unknown"
+    mounts = [line.split()[1:3] for line in _lines("/proc/mounts")]
     above = [(len(point), kind) for point, kind in mounts if folder.resolve().is_relative_to(point)]
     return max(above, default=(0, "unknown"))[1]

@@ -14,6 +14,7 @@ from history import CACHE, copy
 from rig.child import Child, Sample
 from rig.database import set_journal, wrong_rows
 from rig.figures import between, spread
+from rig.machine import Others, wait_until_quiet
 
 SETTLE_S = 0.5  # after the start of the load and after the end of the strategy
 
@@ -45,6 +46,7 @@ class Bench:
     transmissions: int
     idle_s: float
     control_s: float
+    quiet_patience_s: float = 0.0  # how long to wait for a quiet machine before each case
 
 
 @contextlib.contextmanager
@@ -113,6 +115,8 @@ class Load:
 
 def measure(case: Case, bench: Bench) -> dict[str, Any]:
     """One repeat of one case, as the figures of the report."""
+    wait_until_quiet(bench.quiet_patience_s)
+    others = Others()
     with fresh_copy(bench.history) as path, contextlib.ExitStack() as stack:
         set_journal(str(path), case.journal)
         log = LogSize(path)
@@ -129,7 +133,11 @@ def measure(case: Case, bench: Bench) -> dict[str, Any]:
         written += [tuple(sample) for sample in found.pop("live", [])]
         read += [tuple(sample) for sample in found.pop("read", [])]
         wrong = wrong_rows(str(path)) if case.strategy and case.fills else None
-        return _figures(found, written, read) | {"wal_peak_mb": peak / 1e6, "wrong_rows": wrong}
+        return _figures(found, written, read) | {
+            "wal_peak_mb": peak / 1e6,
+            "wrong_rows": wrong,
+            "other_programs_cpus": others.cpus(),
+        }
 
 
 def _act(case: Case, bench: Bench, path: Path, stack: contextlib.ExitStack) -> dict[str, Any]:
@@ -176,4 +184,6 @@ def _figures(found: dict[str, Any], written: list[Sample], read: list[Sample]) -
         "rows_examined": found.get("rows_examined"),
         "rows_changed": found.get("rows_changed"),
         "bookkeeping_share": found.get("bookkeeping_share"),
+        "turns": found.get("turns"),
+        "throttled_s": sum(found.get("throttled_s", {}).values()),
     }

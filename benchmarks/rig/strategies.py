@@ -3,28 +3,20 @@
 Each returns what it did: rows examined and changed, and the longest time that it held the write lock.
 """
 
+import threading
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import apsw
 
-from rig.child import Parent
+from inchworm import WriteGate
+from rig import engine
+from rig.child import Parent, Sample
 from rig.database import connect, statements
-
-
-@dataclass(slots=True)
-class Done:
-    """What one run of a strategy did. Seconds; `bookkeeping_share` is None where there is no bookkeeping."""
-
-    rows_examined: int = 0
-    rows_changed: int = 0
-    lock_hold_max_s: float = 0.0
-    turns: int = 0
-    bookkeeping_share: float | None = None
-
+from rig.done import Done
+from rig.writer import live
 
 Strategy = Callable[[str], Done]
 
@@ -109,15 +101,40 @@ STRATEGIES: dict[str, Strategy] = {
 }
 
 
+class WriterBeside:
+    """A live writer in a thread of this process that lets inchworm hand over through their common gate."""
+
+    def __init__(self, path: str) -> None:
+        self.gate = WriteGate()
+        self._over = threading.Event()
+        self._samples: list[Sample] = []
+        self._thread = threading.Thread(target=self._live, args=(path,))
+        self._thread.start()
+
+    def _live(self, path: str) -> None:
+        self._samples = live(path, self._over, self.gate.live)
+
+    def end(self) -> list[Sample]:
+        """Stop, a moment after the migration; what the writer measured."""
+        time.sleep(0.2)
+        self._over.set()
+        self._thread.join()
+        return self._samples
+
+
 def main() -> None:
     parent = Parent()
-    strategy, path = STRATEGIES[parent.config["strategy"]], parent.config["db"]
+    config = parent.config
+    name, path = config["strategy"], config["db"]
+    beside = WriterBeside(path) if config["writer_beside"] else None
+    gate = beside.gate if beside else WriteGate(config["gate"]) if config["gate"] else None
+    work = partial(engine.run, gate=gate) if name == "inchworm" else STRATEGIES[name]
     parent.ready()
     parent.wait_go()
     began = time.monotonic()
-    done = strategy(path)
-    found: dict[str, Any] = {"began": began, "ended": time.monotonic(), **asdict(done)}
-    parent.report(found)
+    done = work(path)
+    ended = time.monotonic()
+    parent.report({"began": began, "ended": ended, "live": beside.end() if beside else [], **asdict(done)})
 
 
 if __name__ == "__main__":

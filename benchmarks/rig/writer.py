@@ -12,6 +12,7 @@ from typing import Any
 import apsw
 from history import END, OBSERVERS
 
+from inchworm import WriteGate
 from rig.child import Parent, Sample, open_loop
 from rig.database import connect, statements
 
@@ -79,8 +80,6 @@ def gate_turn(gate: str | None) -> Turn:
     """How a writer that cooperates with inchworm takes a turn; without a gate, any other writer's way."""
     if gate is None:
         return nullcontext
-    from inchworm import WriteGate
-
     return WriteGate(gate).live
 
 
