@@ -14,6 +14,7 @@ from pathlib import Path
 import meshwire
 
 PACKAGE = Path(meshwire.__file__).parent
+DATA = Path(__file__).parent / "data"
 README = Path(__file__).parent.parent / "README.md"
 MODULES = [f"meshwire.{module.name.removeprefix('meshwire.')}" for module in pkgutil.walk_packages([str(PACKAGE)], "")]
 
@@ -72,8 +73,18 @@ def test_the_package_is_typed_and_its_only_dependency_is_cryptography() -> None:
     assert outside == {"meshwire", "cryptography"}
 
 
+def test_the_protocol_page_names_every_payload_type_and_json_key() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "protocol.md").read_text("utf-8")
+    expected = [json.loads(row)["expected"] for row in (DATA / "packets.jsonl").read_text().splitlines()]
+    keys = {key for found in expected for key in found} | {
+        key for found in expected for value in found.values() if isinstance(value, dict) for key in value
+    }
+    for word in keys | {kind.name for kind in meshwire.PayloadType if "RESERVED" not in kind.name}:
+        assert re.search(rf"\b{word}\b", page), word
+
+
 def test_the_vectors_name_their_sources() -> None:
-    rows = (Path(__file__).parent / "data" / "packets.jsonl").read_text().splitlines()
+    rows = (DATA / "packets.jsonl").read_text().splitlines()
     assert all(json.loads(row)["sources"] for row in rows)
 
 

@@ -25,13 +25,15 @@ def packet_hash(payload_type: int, payload: bytes, path_len_byte: int) -> bytes:
     SHA-256 over type and payload; for TRACE (9) the path length byte, as uint16, comes between them, so that each
     hop of one trace has its own hash.
     """
-    if payload_type == 9:
-        return _sha256(bytes((9, path_len_byte, 0)) + payload).digest()[:8]
-    return _sha256(_TYPE_BYTE[payload_type] + payload).digest()[:8]
+    prefix = _TYPE_BYTE[payload_type]
+    if prefix is _TRACE:
+        prefix = bytes((payload_type, path_len_byte, 0))
+    return _sha256(prefix + payload).digest()[:8]
 
 
 _sha256 = hashlib.sha256
 _TYPE_BYTE = tuple(bytes((n,)) for n in range(256))
+_TRACE = _TYPE_BYTE[9]
 
 
 def hashtag_key(name: str) -> bytes:
