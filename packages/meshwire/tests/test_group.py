@@ -38,6 +38,11 @@ def test_a_text_cut_inside_a_character_is_still_a_text() -> None:
     assert group(bytes(5) + "A: 🦆".encode()[:-1])["text"] == "A: \ufffd"
 
 
+def test_a_sender_whose_name_was_cut_inside_a_character_is_still_a_sender() -> None:
+    found = group(bytes(5) + "Entenhausen 🦆".encode()[:-2] + b": good morning")
+    assert (found["sender"], found["message"]) == ("Entenhausen \ufffd", "good morning")
+
+
 @pytest.mark.parametrize("plain", [bytes(5) + b"A: \xff\xfe", bytes(4) + b"\xfc" + b"A: hi"])
 def test_a_plaintext_that_is_no_text_is_a_chance_hit_and_stays_closed(plain: bytes) -> None:
     assert "channel" not in group(plain)

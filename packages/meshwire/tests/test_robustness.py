@@ -75,6 +75,12 @@ def test_noise_is_a_packet_or_a_decode_error_and_its_byte_map_is_whole() -> None
             assert sum(span.end - span.start for span in mapped.spans) == len(frame)
 
 
+@pytest.mark.parametrize("wrong", ["1500", 5, None])
+def test_what_is_not_bytes_is_a_mistake_of_the_caller(wrong: object) -> None:
+    with pytest.raises(TypeError):
+        decode(wrong)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_other_kinds_of_bytes_are_taken_too(kind: type) -> None:
     frame = FRAMES["v002"]

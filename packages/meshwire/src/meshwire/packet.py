@@ -121,9 +121,9 @@ def decode(frame: bytes, *, keys: KeyRing = EMPTY_KEYS, spans: bool = False, ver
 
     keys: what is known to decrypt channel and direct messages and to name region scopes. spans: also record the byte
     map. verify: check an advert's signature (the most expensive step, about 0.1 ms).
-    Raises DecodeError, and nothing else, for bytes that the firmware would not accept.
+    Raises DecodeError, and nothing else, for bytes that the firmware would not accept. (Not bytes at all: TypeError.)
     """
-    data = frame if type(frame) is bytes else bytes(frame)
+    data = frame if type(frame) is bytes else bytes(memoryview(frame))
     byte_map = ByteMap() if spans else None
     route, kind, codes, at = read_header(data, byte_map)
     raw = data[at:]

@@ -66,9 +66,12 @@ _KNOWN_TYPES = frozenset(TextType)
 
 
 def _is_text(raw: bytes) -> bool:
-    """Whether bytes are UTF-8; an unfinished character at the end is forgiven, since senders cut by bytes."""
+    """Whether bytes are plausible UTF-8: at most one broken character, and one more per 16 bytes.
+
+    Senders cut names and texts by bytes, so real messages have broken characters; random bytes have one in every two.
+    """
     try:
         raw.decode()
-    except UnicodeDecodeError as broken:
-        return broken.reason == "unexpected end of data"
+    except UnicodeDecodeError:
+        return raw.decode("utf-8", "replace").count("\ufffd") <= 1 + len(raw) // 16
     return True
