@@ -33,7 +33,9 @@ from meshwire import (
     Response,
     Trace,
     decode,
+    encode,
 )
+from meshwire.crypto import seal, shared_secret
 
 pymc_packet = pytest.importorskip("pymc_core.protocol.packet", reason="pymc_core is not installed")
 mcd = pytest.importorskip("meshcoredecoder.decoder.packet_decoder", reason="meshcoredecoder is not installed")
@@ -307,3 +309,16 @@ def test_meshcoredecoder_accepts_only_what_we_know_to_be_wrong() -> None:
             assert known, (str(mine), frame.hex())
             seen |= set(known)
     assert seen == MCD_ACCEPTS.keys(), "a difference of the list has gone"
+
+
+def test_pymc_core_agrees_on_keys_secrets_and_seals() -> None:
+    identity = pytest.importorskip("pymc_core.protocol.identity")
+    crypto = pytest.importorskip("pymc_core.protocol.crypto").CryptoUtils
+    for n in range(20):
+        ours_pair, peer = encode.key_pair(bytes((n,)) * 32), encode.key_pair(bytes((n + 100,)) * 32)
+        theirs = identity.LocalIdentity(bytes((n,)) * 32)
+        assert theirs.get_public_key() == ours_pair.public
+        assert crypto.ed25519_expand_seed_to_meshcore_64(bytes((n,)) * 32) == ours_pair.private
+        secret = identity.Identity(peer.public).calc_shared_secret(theirs.get_private_key())
+        assert shared_secret(ours_pair.private, peer.public) == secret
+        assert seal(secret, b"hello") == crypto.encrypt_then_mac(secret[:16], secret, b"hello")
