@@ -13,7 +13,9 @@
 
 How the parts fit, top to bottom (each knows only what is below it):
 
-    application   run, Runner, request: composes everything         opening   path, URL or factory -> Database
+    application   run, Runner, request: composes everything
+    status        read_status, StatusReader: the ledger for others, cached, never through the writer
+    opening       path, URL or factory -> Database
     sqlite/ postgres   the adapters behind `ports.Database`
     runner        many migrations: registration, leases, order, operators' requests
     walk, verify  one migration: slices, retries, bisection, quarantine; the check before `done`
@@ -38,6 +40,7 @@ from inchworm.model import Backfill, Guard, IndexBuild, Skip
 from inchworm.progress import Progress
 from inchworm.report import Outcome, Report
 from inchworm.states import Status, Verb
+from inchworm.status import MigrationStatus, StatusReader, read_status, require_done
 
 __all__ = [
     "Backfill",
@@ -45,6 +48,7 @@ __all__ = [
     "Guard",
     "InchwormError",
     "IndexBuild",
+    "MigrationStatus",
     "Outcome",
     "Progress",
     "Report",
@@ -52,9 +56,12 @@ __all__ = [
     "Runner",
     "Skip",
     "Status",
+    "StatusReader",
     "Stop",
     "Verb",
     "WriteGate",
+    "read_status",
     "request",
+    "require_done",
     "run",
 ]

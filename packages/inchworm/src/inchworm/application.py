@@ -116,12 +116,13 @@ def request(database: Target, name: str, verb: Verb | str, *, by: str | None = N
     asked_for = Verb(verb)
     db = open_database(database, clock=clock)
     try:
-        return _request(db, clock, name, asked_for, by)
+        return ask(db, clock, name, asked_for, by)
     finally:
         db.close()
 
 
-def _request(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> str:
+def ask(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> str:
+    """`request` on an open database."""
     now, until = rfc3339(clock.wall()), clock.monotonic() + 5.0
     while True:
         try:

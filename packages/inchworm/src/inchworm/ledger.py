@@ -135,6 +135,12 @@ def exists(reads: Reads, db: Database) -> bool:
     return any(row[0] == "_async_migrations" for row in reads.select(db.dialect.schema["tables"], {}).rows)
 
 
+def is_ours(reads: Reads, db: Database) -> bool:
+    """Whether the ledger was made or extended by us, so that requests and history exist. Raises LedgerTooNew."""
+    present = {row[0] for row in reads.select(db.dialect.schema["tables"], {}).rows}
+    return "_async_ledger" in present and _version(reads) is not None
+
+
 def entries(reads: Reads) -> tuple[Entry, ...]:
     """All rows. Works on an older table that lacks our columns."""
     return tuple(_entry(row) for row in reads.select(SQL["entries"], {}).mappings())

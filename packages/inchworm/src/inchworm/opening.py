@@ -33,3 +33,17 @@ def open_database(
     from inchworm import sqlite
 
     return sqlite.connect(target, clock=clock, strict_version=strict_version, library=driver)
+
+
+def open_reader(target: Target, *, clock: Clock | None = None, driver: str | None = None) -> Database:
+    """Open for reading the ledger only: nothing is created, changed or checkpointed; `turn` is refused.
+
+    Raises DatabaseFault.
+    """
+    if is_postgres(target) or driver == "postgres":
+        from inchworm import postgres
+
+        return postgres.connect(target, clock=clock)
+    from inchworm import sqlite
+
+    return sqlite.connect_reader(target, clock=clock, library=driver)

@@ -14,6 +14,7 @@ from typing import Any
 from inchworm.clock import Clock, Never, StopLike, SystemClock
 from inchworm.errors import (
     Busy,
+    DatabaseBroken,
     DatabaseFault,
     DeadlineExceeded,
     StatementRefused,
@@ -45,39 +46,34 @@ class SqliteDatabase:
     """See `inchworm.ports.Database`. One thread at a time; `open_connection` is called twice."""
 
     def __init__(
-        self, open_connection: Callable[[], Driver], *, clock: Clock | None = None, strict_version: bool = False
+        self, writer: Driver, reader: Driver, *, clock: Clock | None = None, strict_version: bool = False
     ) -> None:
         self._clock = clock or SystemClock()
         self._pid = os.getpid()
-        self.writer = open_connection()
-        try:
-            self.reader = open_connection()
-        except BaseException:
-            self.writer.close()
-            raise
+        self.writer, self.reader = writer, reader
         self._prepare(strict_version=strict_version)
 
     def _prepare(self, *, strict_version: bool) -> None:
         self.writer.run("pragma busy_timeout = 0")
         self.reader.run(f"pragma busy_timeout = {READ_BUSY_MS}")
         self.reader.run("pragma query_only = on")
-        files = {str(row[1]): row[2] for row in self.writer.run("pragma database_list").rows}
-        self.path = str(files.get("main") or "")
+        files = self.writer.run("pragma database_list").mappings()
+        self.path = str(next((f["file"] for f in files if f["name"] == "main"), "") or "")
         self.journal_mode = str(self._value("pragma journal_mode"))
         self.page_size = int(self._value("pragma page_size"))
         self._wal = self.journal_mode == "wal"
         unsafe = self._wal and has_wal_reset_bug(parse_version(self.writer.version))
-        warnings = (WAL_BUG.format(version=self.writer.version),) if unsafe else ()
+        warning = WAL_BUG.format(version=self.writer.version)
         if unsafe and strict_version:
             self.close()
-            raise UnsafeVersion(warnings[0])
+            raise UnsafeVersion(warning)
         if self._wal:
             # the cursor commits with its work, so a power loss may only take the last slices away, both together
             self.writer.run("pragma synchronous = normal")
         self._own_checkpoints = self._wal and not unsafe
         if self._own_checkpoints:
             self.writer.run("pragma wal_autocheckpoint = 0")
-        self._dialect = Dialect("sqlite", load("sqlite"), warnings)
+        self._dialect = Dialect("sqlite", load("sqlite"), (warning,) if unsafe else ())
         self._seen_version = self._value("pragma data_version")
         self._looked_at_disk = float("-inf")
         self._disk_hold: str | None = None
@@ -378,11 +374,49 @@ def connect(
 ) -> SqliteDatabase:
     """Open a file, or call a connection factory (once for writing, once for reading).
 
-    library: "apsw" or "sqlite3"; default: APSW when installed. Raises DatabaseBroken, UnsafeConnection.
+    library: "apsw" or "sqlite3"; default: APSW when installed. Raises DatabaseBroken, UnsafeVersion.
     """
+    writer = _opened(target, library)
+    try:
+        # made read-only by pragma, not by mode=ro, which cannot recover a WAL
+        reader = _opened(target, library)
+    except BaseException:
+        writer.close()
+        raise
+    return SqliteDatabase(writer, reader, clock=clock, strict_version=strict_version)
 
-    def opened() -> Driver:
-        # the reading connection is made read-only by pragma: mode=ro cannot recover a WAL
-        return wrap(target()) if callable(target) else open_path(target, read_only=False, library=library)
 
-    return SqliteDatabase(opened, clock=clock, strict_version=strict_version)
+def _opened(target: str | os.PathLike[str] | Callable[[], Any], library: str | None) -> Driver:
+    return wrap(target()) if callable(target) else open_path(target, read_only=False, library=library)
+
+
+class SqliteReader(SqliteDatabase):
+    """One connection that only reads, for status: no pragma that writes, no checkpoint, no turn."""
+
+    def __init__(self, reader: Driver, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._pid = os.getpid()
+        self.reader = self.writer = reader
+        reader.run(f"pragma busy_timeout = {READ_BUSY_MS}")
+        reader.run("pragma query_only = on")
+        self._dialect = Dialect("sqlite", load("sqlite"))
+
+    @contextmanager
+    def turn(self, *, limit_s: float) -> Iterator[Turn]:
+        raise DatabaseBroken(f"this connection only reads; no turn of {limit_s} s is possible")
+        yield
+
+    def upkeep(self, limits: Limits) -> Upkeep:
+        del limits
+        return Upkeep()
+
+    def close(self) -> None:
+        self.reader.close()
+
+
+def connect_reader(
+    target: str | os.PathLike[str] | Callable[[], Any], *, library: str | None = None, clock: Clock | None = None
+) -> SqliteReader:
+    """Open a file with mode=ro, or call a connection factory once. Raises DatabaseFault."""
+    driver = wrap(target()) if callable(target) else open_path(target, read_only=True, library=library)
+    return SqliteReader(driver, clock=clock)
