@@ -15,6 +15,7 @@ from hopscope.api import (
     config,
     decode,
     health,
+    imports,
     live,
     metrics,
     mqtt_status,
@@ -43,6 +44,7 @@ ROUTES = (
     *analytics.ROUTES,
     *mqtt_status.ROUTES,
     *quarantine.ROUTES,
+    *imports.ROUTES,
     *config.ROUTES,
     *live.ROUTES,
     *metrics.ROUTES,
@@ -75,5 +77,7 @@ def build(context: Context, *, lifespan: Sequence[Callable[[Litestar], AbstractA
         headers=security_headers(context.settings.tiles),
         history_complete=lambda: context.migrations.last.history_complete,
         timings=context.timings,
+        answers=context.answers,
+        clock=context.clock,
     )
     return app

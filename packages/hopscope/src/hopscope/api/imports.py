@@ -5,20 +5,28 @@ A request is one row, left in one short turn of a connection of its own; the wri
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 from litestar import Response, get, post
-from litestar.exceptions import ClientException, NotFoundException
+from litestar.exceptions import HTTPException
+from litestar.params import JSONBody, PathParameter
 from msgspec import Struct
 
 from hopscope.api.access import OPEN, OPERATOR, operator
 from hopscope.api.context import Given
+from hopscope.api.errors import BadRequest, NotFound
 from hopscope.migrations import operating, report
 from hopscope.migrations.operating import NoSuchMigration, RequestRefused
 from hopscope.store import imports, ledger
 from hopscope.store.pool import Snapshot
 
 FILES_SHOWN = 200
+
+
+class Refused(HTTPException):
+    """The migration's state does not allow what is asked."""
+
+    status_code = 409
 
 
 class ImportFile(Struct):
@@ -64,7 +72,7 @@ def list_files(context: Given) -> dict[str, Any]:
 
 
 @post("/api/admin/imports", opt=OPERATOR, guards=[operator], sync_to_thread=True, status_code=202, tags=["migrations"])
-def ask_for_import(context: Given, data: ImportFile) -> Response[Asked]:
+def ask_for_import(context: Given, data: JSONBody[ImportFile]) -> Response[Asked]:
     """Ask the writer to import a file of the configured import directory."""
     path = _inside(context.settings.import_dir, data.file)
     number = operating.ask_for_import(context.settings.database, path, by="api", now_ms=context.now_ms())
@@ -74,13 +82,13 @@ def ask_for_import(context: Given, data: ImportFile) -> Response[Asked]:
 def _inside(directory: str | None, name: str) -> Path:
     """The file of this name in the directory; links that lead out of it are refused."""
     if directory is None:
-        raise ClientException("imports from the page are off: no import directory is configured (HOPSCOPE_IMPORT_DIR)")
+        raise BadRequest("imports from the page are off: no import directory is configured (HOPSCOPE_IMPORT_DIR)")
     if not re.fullmatch(r"[\w][\w.\- ]{0,199}", name):
-        raise ClientException("file is the name of a file in the import directory, without a directory")
+        raise BadRequest("file is the name of a file in the import directory, without a directory")
     place = Path(directory).resolve()
     path = (place / name).resolve()
     if path.parent != place or not path.is_file():
-        raise NotFoundException("there is no such file in the import directory")
+        raise NotFound("there is no such file in the import directory")
     return path
 
 
@@ -92,14 +100,18 @@ def _inside(directory: str | None, name: str) -> Path:
     status_code=202,
     tags=["migrations"],
 )
-def ask_migration(context: Given, name: str, verb: str) -> Response[Asked]:
+def ask_migration(
+    context: Given,
+    name: Annotated[str, PathParameter(max_length=200, description="The migration's name in the ledger.")],
+    verb: Annotated[str, PathParameter(max_length=20, description="pause, resume, cancel, retry or acknowledge.")],
+) -> Response[Asked]:
     """pause, resume, cancel, retry or acknowledge a migration. 404: no such one; 409: not in its present state."""
     try:
         operating.ask(context.settings.database, name, verb, by="api")
     except NoSuchMigration as problem:
-        raise NotFoundException(str(problem)) from problem
+        raise NotFound(str(problem)) from problem
     except RequestRefused as problem:
-        raise ClientException(str(problem), status_code=409) from problem
+        raise Refused(str(problem)) from problem
     return Response(Asked(verb, migration=name), status_code=202)
 
 
