@@ -23,6 +23,7 @@ from hopscope.api.shown import Decoder, key_ring
 from hopscope.config.settings import Privacy, Settings
 from hopscope.store import live
 from hopscope.store.pool import ReadPool
+from hopscope.store.watch import Clock
 from meshwire import Advert, decode, encode
 
 Start = Callable[..., Any]
@@ -106,10 +107,12 @@ def test_the_byte_map_of_a_hidden_packet_ends_before_its_payload(mesh: Mesh, sta
 def test_live_events_of_a_hidden_node_show_nothing(mesh: Mesh) -> None:
     everything(mesh, "shy")
     pool = ReadPool(str(mesh.path))
-    facts = FactsReader(pool, BY_KEY).current()
+    clock = Clock(str(mesh.path))
+    facts = FactsReader(pool, clock, BY_KEY).current()
     news = pool.read(lambda db: live.after(db, 0, limit=100))
     events = [event_of(one, row, facts, Decoder(key_ring(Settings()))) for one, row in news.receptions]
     pool.close()
+    clock.close()
     text = b"".join(event.body for event in events).lower()
     assert len(events) == 6
     for secret in (KEY, KEY[:16], "shy", "hello"):
@@ -168,7 +171,6 @@ def test_a_node_that_takes_the_mark_off_its_name_shows_again(mesh: Mesh, start: 
     client = start()
     assert client.get("/api/nodes").json()["total"] == 0
     mesh.advert(7, name="shy", at=T0 + 60_000)
-    client.app.state.context.facts._memo.forget()
     assert client.get("/api/nodes").json()["nodes"][0]["name"] == "shy"
 
 

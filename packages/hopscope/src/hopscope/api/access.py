@@ -12,6 +12,7 @@ from litestar.exceptions import PermissionDeniedException
 from litestar.handlers.base import BaseRouteHandler
 
 OPEN: dict[str, Any] = {"access": "open"}
+PURE: dict[str, Any] = {"pure": True}  # the answer depends on the database and the address alone; see answers
 OPERATOR: dict[str, Any] = {"access": "operator"}  # goes with guards=[operator]
 
 KEY_HEADER = "x-api-key"

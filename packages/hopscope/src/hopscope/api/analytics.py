@@ -11,7 +11,7 @@ from msgspec import Struct, field
 
 from hopscope.analytics.hops import Candidate, only_match
 from hopscope.api import query
-from hopscope.api.access import OPEN
+from hopscope.api.access import OPEN, PURE
 from hopscope.api.context import Given
 from hopscope.api.errors import BadRequest
 from hopscope.api.facts import Facts
@@ -73,11 +73,11 @@ class Found:
     sums: dict[int, int]
     hours: dict[int, dict[int, int]]
     hops: tuple[HopCount, ...]
-    candidates: dict[HopCount, tuple[NodeRow, ...]]
+    candidates: dict[bytes, list[NodeRow]]
     multi_byte: tuple[NodeRow, ...]
 
 
-@get("/api/analytics/hash-sizes", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["analytics"])
+@get("/api/analytics/hash-sizes", opt=OPEN | PURE, sync_to_thread=True, tags=["analytics"])
 def get_hash_sizes(
     context: Given,
     region: Annotated[str | None, QueryParameter(max_length=500, description="Not supported: 400.")] = None,
@@ -98,7 +98,7 @@ def get_hash_sizes(
         hourly=[
             HourSizes(hour(at), sizes.get(1, 0), sizes.get(2, 0), sizes.get(3, 0)) for at, sizes in found.hours.items()
         ],
-        topHops=[top_hop(count, found.candidates[count], facts) for count in found.hops],
+        topHops=[top_hop(count, found.candidates[count.hop], facts) for count in found.hops],
         multiByteNodes=[multi_byte(row) for row in found.multi_byte if not facts.veil.hides_key(row.pubkey)],
     )
 
@@ -110,7 +110,7 @@ def read(db: Snapshot, *, since: int) -> Found:
         sums=hash_sizes.sums(db),
         hours=hash_sizes.hourly(db, since=since),
         hops=hops,
-        candidates={count: nodes.beginning_with(db, count.hop.hex(), limit=NODES_MAX) for count in hops},
+        candidates=nodes.candidates(db, sorted({count.hop for count in hops})),
         multi_byte=hash_sizes.multi_byte_nodes(db, limit=NODES_MAX),
     )
 
@@ -124,7 +124,7 @@ def summed(hours: dict[int, dict[int, int]]) -> dict[int, int]:
     return sums
 
 
-def top_hop(count: HopCount, rows: tuple[NodeRow, ...], facts: Facts) -> TopHop:
+def top_hop(count: HopCount, rows: list[NodeRow], facts: Facts) -> TopHop:
     """The wire form of a hop. A hidden node is a candidate too, so that no other is taken for it, but has no name."""
     node = only_match(count.hop, (Candidate(row.pubkey, row.name, row.role) for row in rows))
     if node is not None and facts.veil.hides_key(node.pubkey):

@@ -10,7 +10,7 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from hopscope.api import query
-from hopscope.api.access import OPEN
+from hopscope.api.access import OPEN, PURE
 from hopscope.api.context import Given
 from hopscope.api.errors import NotFound
 from hopscope.api.facts import Facts
@@ -19,11 +19,10 @@ from hopscope.api.shown import Shown
 from hopscope.api.times import iso, iso_or_none
 from hopscope.store import channels, packets
 from hopscope.store.channels import ChannelRow
-from hopscope.store.packets import ObservationRow, PacketPage, PacketQuery, PacketRow
+from hopscope.store.packets import PacketPage, PacketQuery, PacketRow
 from hopscope.store.pool import Snapshot
 
 LIMIT_MAX = 500
-OBSERVATIONS_MAX = 20_000  # receptions behind one page of messages
 
 
 class ChannelOut(Struct):
@@ -70,7 +69,7 @@ class MessageList(Struct):
     next_cursor: str | None
 
 
-@get("/api/channels", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["channels"])
+@get("/api/channels", opt=OPEN | PURE, sync_to_thread=True, tags=["channels"])
 def list_channels(
     context: Given,
     region: Annotated[str | None, QueryParameter(max_length=500, description="IATA codes, with commas.")] = None,
@@ -111,13 +110,13 @@ def channel_out(row: ChannelRow, last: PacketRow | None, show: Presenter) -> Cha
 
 @dataclass(frozen=True, slots=True)
 class Said:
-    """A page of a channel's packets with their receptions."""
+    """A page of a channel's packets, and who heard each."""
 
     page: PacketPage
-    observations: dict[int, list[ObservationRow]]
+    heard: dict[int, list[int]]
 
 
-@get("/api/channels/{name:str}/messages", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["channels"])
+@get("/api/channels/{name:str}/messages", opt=OPEN | PURE, sync_to_thread=True, tags=["channels"])
 def list_messages(
     context: Given,
     name: Annotated[str, PathParameter(max_length=100, description="The channel's name; `#` may be left out.")],
@@ -144,19 +143,18 @@ def list_messages(
 
     def read(db: Snapshot) -> Said:
         page = packets.page(db, asked)
-        return Said(page, packets.observations(db, [row.id for row in page.rows], limit=OBSERVATIONS_MAX))
+        return Said(page, packets.heard_by(db, [row.id for row in page.rows]))
 
     said = context.pool.read(read)
     show = Presenter(context.decoder, facts)
-    messages = [message(row, show.shown(row), said.observations[row.id], facts) for row in reversed(said.page.rows)]
+    messages = [message(row, show.shown(row), said.heard[row.id], facts) for row in reversed(said.page.rows)]
     whole = channel.message_count if not codes else said.page.total
     exact = not codes or said.page.total_exact
     return MessageList(messages, whole, exact, query.write_cursor("m", said.page.next))
 
 
-def message(row: PacketRow, shown: Shown, observations: list[ObservationRow], facts: Facts) -> Message:
+def message(row: PacketRow, shown: Shown, heard: list[int], facts: Facts) -> Message:
     """The wire form of a message; one that may not be read, or may not be shown, has no text."""
-    heard = dict.fromkeys(one.observer_id for one in observations)
     names = [observer.name or observer.ident for one in heard if (observer := facts.observer(one)) is not None]
     return Message(
         sender=shown.sender or "",

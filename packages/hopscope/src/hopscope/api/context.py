@@ -8,6 +8,7 @@ from pathlib import Path
 from litestar.di import NamedDependency
 
 from hopscope.api.access import Streams
+from hopscope.api.answers import Answers
 from hopscope.api.counted import Counted
 from hopscope.api.facts import FactsReader
 from hopscope.api.memo import Memo
@@ -17,6 +18,7 @@ from hopscope.api.timings import Timings
 from hopscope.config.settings import Settings
 from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
+from hopscope.store.watch import Clock
 
 
 def wall_clock_ms() -> int:
@@ -39,11 +41,13 @@ class Context:
 
     settings: Settings
     pool: ReadPool
+    clock: Clock
     facts: FactsReader
     counted: Memo[Counted]
     decoder: Decoder
     migrations: StatusReader
     timings: Timings
+    answers: Answers
     streams: Streams
     hub: Hub
     web: WebFiles

@@ -10,10 +10,12 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
-from litestar.types import ASGIApp, Message, Receive, Scope, Send
+from litestar.types import ASGIApp, Receive, Scope, Send
 
+from hopscope.api.answers import Answer, Answers
 from hopscope.api.timings import Timings
 from hopscope.config.settings import MapTiles
+from hopscope.store.watch import Clock
 
 LOAD_STATUS = b"x-corescope-load-status"
 NUL = b"%00"
@@ -57,31 +59,53 @@ class Edge:
     """An ASGI application around the real one."""
 
     def __init__(
-        self, app: ASGIApp, *, headers: Iterable[Header], history_complete: Callable[[], bool], timings: Timings
+        self,
+        app: ASGIApp,
+        *,
+        headers: Iterable[Header],
+        history_complete: Callable[[], bool],
+        timings: Timings,
+        answers: Answers,
+        clock: Clock,
     ) -> None:
         self._app = app
         self._headers = tuple(headers)
         self._history_complete = history_complete
         self._timings = timings
+        self._answers = answers
+        self._clock = clock
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request; WebSocket connections pass through."""
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        answer = _Answer(scope, send, self._fixed(scope))
+        out = _Outgoing(scope, send, self._fixed(scope))
         if NUL in scope["raw_path"] or NUL in scope["query_string"] or "\0" in scope["path"]:
-            await answer.refuse(NUL_REFUSED)
+            await out.refuse(NUL_REFUSED)
             return
         began = time.perf_counter()
+        endpoint = await self._answer(scope, receive, out)
+        if endpoint:
+            self._timings.record(endpoint, (time.perf_counter() - began) * 1000, out.status)
+
+    async def _answer(self, scope: Any, receive: Receive, out: "_Outgoing") -> str | None:
+        """Answer from what is kept, or from the application; the endpoint, when its time counts."""
+        key, reading = (scope["path"], scope["query_string"]), None
+        if scope["method"] == "GET" and scope["path"].startswith("/api/"):
+            reading = self._clock.read()
+            kept = self._answers.find(key, reading)
+            if kept is not None:
+                await out.send_again(kept)
+                return kept.endpoint
         try:
-            await self._app(scope, receive, answer.send)
+            await self._app(scope, receive, out.send)
         finally:
-            for callback in scope.get(AT_END, ()):  # type: ignore[attr-defined]
+            for callback in scope.get(AT_END, ()):
                 callback()
-        template = scope.get("path_template")
-        if template and not route_option(scope, "stream"):
-            self._timings.record(template, (time.perf_counter() - began) * 1000, answer.status)
+        if out.answer is not None:
+            self._answers.keep(key, reading, out.answer)
+        return None if route_option(scope, "stream") else scope.get("path_template")
 
     def _fixed(self, scope: Scope) -> list[Header]:
         status = b"ready" if self._history_complete() else b"loading"
@@ -91,48 +115,52 @@ class Edge:
         return headers
 
 
-class _Answer:
+class _Outgoing:
     """The messages of one answer on their way out."""
 
-    __slots__ = ("_fixed", "_held", "_scope", "_send", "status")
+    __slots__ = ("_fixed", "_held", "_scope", "_send", "answer", "status")
 
     def __init__(self, scope: Scope, send: Send, fixed: list[Header]) -> None:
         self._scope, self._send, self._fixed = scope, send, fixed
         self._held: Any = None
         self.status = 500
+        self.answer: Answer | None = None
 
     async def refuse(self, body: bytes) -> None:
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await self.send({"type": "http.response.start", "status": 400, "headers": headers})
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
-    async def send(self, message: Message) -> None:
+    async def send(self, message: Any) -> None:
+        """Pass a message of the application on, with the headers of every answer."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
+            if self.status == 200 and route_option(self._scope, "pure"):
+                self._held = message
+                return
             present = {name for name, _ in message["headers"]}
             added = [header for header in self._fixed if header[0] not in present]
-            start = {**message, "headers": [*message["headers"], *added]}
-            if self.status == 200 and route_option(self._scope, "etag"):
-                self._held = start
-                return
-            await self._send(start)  # type: ignore[arg-type]
-            return
-        if self._held is not None:
-            message = await self._tag(message)
-        await self._send(message)
+            message["headers"] = [*message["headers"], *added]
+            await self._send(message)
+        elif self._held is None:
+            await self._send(message)
+        else:
+            await self._send_pure(message["body"])
 
-    async def _tag(self, message: Message) -> Message:
-        """Name the body by what it holds; a client that has it already gets 304 without it."""
+    async def _send_pure(self, body: bytes) -> None:
+        """A body that is sent whole is named by what it holds."""
+        etag = b'W/"' + blake2b(body, digest_size=ETAG_BYTES).hexdigest().encode() + b'"'
         start, self._held = self._held, None
-        body = message["body"]  # type: ignore[typeddict-item]
-        tag = b'W/"' + blake2b(body, digest_size=ETAG_BYTES).hexdigest().encode() + b'"'
-        if tag in request_header(self._scope, b"if-none-match"):
-            self.status = start["status"] = 304
-            start["headers"] = [h for h in start["headers"] if h[0] not in (b"content-length", b"content-type")]
-            message = {"type": "http.response.body", "body": b"", "more_body": False}
-        start["headers"].append((b"etag", tag))
-        await self._send(start)
-        return message
+        self.answer = Answer(self._scope["path_template"], tuple(start["headers"]), etag, body)
+        await self.send_again(self.answer)
+
+    async def send_again(self, answer: Answer) -> None:
+        """Send a whole answer; a client that has it already gets 304 without it."""
+        known = answer.etag in request_header(self._scope, b"if-none-match")
+        self.status = 304 if known else 200
+        headers = [*self._fixed, (b"etag", answer.etag), *(() if known else answer.headers)]
+        await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
+        await self._send({"type": "http.response.body", "body": b"" if known else answer.body, "more_body": False})
 
 
 def route_option(scope: Scope, name: str) -> Any:

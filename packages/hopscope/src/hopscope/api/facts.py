@@ -1,17 +1,15 @@
-"""The small tables that nearly every answer needs, read at most once in two seconds: observers, channels, the veil."""
+"""The small tables that nearly every answer needs, read once per commit at most: observers, channels, the veil."""
 
-from collections.abc import Set
+import threading
 from dataclasses import dataclass
 
-from hopscope.api.memo import Memo
 from hopscope.api.veil import Veil, veil_of
 from hopscope.config.settings import Privacy
 from hopscope.store import channels, nodes, observers
 from hopscope.store.channels import ChannelRow
 from hopscope.store.observers import ObserverRow
 from hopscope.store.pool import ReadPool, Snapshot
-
-EVERY_S = 2.0
+from hopscope.store.watch import Clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,24 +49,29 @@ class Facts:
 
 
 class FactsReader:
-    """Keeps the newest facts."""
+    """Keeps the facts until something is committed."""
 
-    def __init__(self, pool: ReadPool, privacy: Privacy, *, every_s: float = EVERY_S) -> None:
+    def __init__(self, pool: ReadPool, clock: Clock, privacy: Privacy) -> None:
         self._pool = pool
+        self._clock = clock
         self._privacy = privacy
         self._veil = Veil(decimals=privacy.companion_decimals)
-        self._memo = Memo(lambda: pool.read(self._read), every_s=every_s)
+        self._lock = threading.Lock()
+        self._kept: tuple[tuple[int, int], Facts] | None = None
 
-    def current(self, *, knowing: Set[int] = frozenset()) -> Facts:
-        """The facts, not older than two seconds; read anew when they lack one of the observers `knowing`.
-
-        Raises CannotRead.
-        """
-        facts = self._memo.get()
-        if not knowing <= facts.observers.keys():
-            self._memo.forget()
-            facts = self._memo.get()
-        return facts
+    def current(self) -> Facts:
+        """The facts of this moment. Raises CannotRead."""
+        reading = self._clock.read()
+        kept = self._kept
+        if kept is not None and kept[0] == reading:
+            return kept[1]
+        with self._lock:
+            if self._kept is not None and self._kept[0] == reading:
+                return self._kept[1]
+            facts = self._pool.read(self._read)
+            # The reading is older than the facts: a commit in between only means that they are read once more.
+            self._kept = None if reading is None else (reading, facts)
+            return facts
 
     def _read(self, db: Snapshot) -> Facts:
         hidden: dict[bytes, str | None] = dict(nodes.named(db, self._privacy.hidden_markers))

@@ -54,8 +54,7 @@ class Composer:
 
     def __call__(self, news: News) -> list[Event]:
         """The events, in the order of their receptions."""
-        observers = {one.observer_id for one, _ in news.receptions if one.observer_id is not None}
-        facts = self._context.facts.current(knowing=observers)
+        facts = self._context.facts.current()
         return [event_of(one, row, facts, self._context.decoder) for one, row in news.receptions]
 
 

@@ -8,7 +8,7 @@ from litestar.params import PathParameter, QueryParameter
 from msgspec import Struct
 
 from hopscope.api import query
-from hopscope.api.access import OPEN
+from hopscope.api.access import OPEN, PURE
 from hopscope.api.context import Given
 from hopscope.api.errors import Ambiguous, BadRequest, NotFound
 from hopscope.api.facts import Facts
@@ -72,7 +72,7 @@ class NodeHealth(Struct):
     recentPackets: list[PacketOut]  # noqa: N815
 
 
-@get("/api/nodes", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["nodes"])
+@get("/api/nodes", opt=OPEN | PURE, sync_to_thread=True, tags=["nodes"])
 def list_nodes(
     context: Given,
     *,
@@ -159,7 +159,7 @@ def newest_adverts(db: Snapshot, node: NodeRow) -> packets.PacketPage:
     return packets.page(db, packets.PacketQuery(nodes=(node.id,), limit=RECENT))
 
 
-@get("/api/nodes/{key:str}", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["nodes"])
+@get("/api/nodes/{key:str}", opt=OPEN | PURE, sync_to_thread=True, tags=["nodes"])
 def node(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> NodeDetail:
     """A node by its public key, or by the first 8 or more digits of it when only one node's key begins so."""
     facts = context.facts.current()

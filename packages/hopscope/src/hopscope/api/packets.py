@@ -7,7 +7,7 @@ from litestar.di import NamedDependency
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from hopscope.api import query
-from hopscope.api.access import OPEN
+from hopscope.api.access import OPEN, PURE
 from hopscope.api.context import Given
 from hopscope.api.errors import BadRequest, NotFound
 from hopscope.api.packet_filter import FILTER, PacketFilter, find, is_key_prefix
@@ -24,7 +24,7 @@ OBSERVATIONS_MAX = 2_000  # receptions of one packet or of one expanded page
 TIMES_MAX = 100_000
 
 
-@get("/api/packets", opt=OPEN | {"etag": True}, dependencies=FILTER, sync_to_thread=True, tags=["packets"])
+@get("/api/packets", opt=OPEN | PURE, dependencies=FILTER, sync_to_thread=True, tags=["packets"])
 def list_packets(
     context: Given,
     *,
@@ -55,17 +55,17 @@ def list_packets(
         route=wanted.route,
     )
 
-    def read(db: Snapshot) -> tuple[packets.PacketPage, dict[int, int], dict[int, list[ObservationRow]]]:
+    def read(db: Snapshot) -> tuple[packets.PacketPage, dict[int, list[int]], dict[int, list[ObservationRow]]]:
         page = find(db, asked, wanted, facts)
         ids = [row.id for row in page.rows]
-        counts = packets.observer_counts(db, ids) if grouped else {}
-        return page, counts, packets.observations(db, ids, limit=OBSERVATIONS_MAX) if expand else {}
+        heard = packets.heard_by(db, ids) if grouped else {}
+        return page, heard, packets.observations(db, ids, limit=OBSERVATIONS_MAX) if expand else {}
 
-    page, counts, observations = context.pool.read(read)
+    page, heard, observations = context.pool.read(read)
     show = Presenter(context.decoder, facts)
     end = (page.total, size, offset, page.total_exact, query.write_cursor(kind, page.next))
     if grouped:
-        groups = [show.group(row, counts.get(row.id, 0), observations.get(row.id)) for row in page.rows]
+        groups = [show.group(row, len(heard[row.id]), observations.get(row.id)) for row in page.rows]
         return GroupList(groups, *end)
     return PacketList([show.packet(row, observations.get(row.id)) for row in page.rows], *end)
 
@@ -94,7 +94,7 @@ def observations_by_hash(context: Given, data: JSONBody[Hashes]) -> Observations
     return ObservationsByHash({row.hash.hex(): show.observations(row, observations[row.id]) for row in rows})
 
 
-@get("/api/packets/{key:str}", opt=OPEN | {"etag": True}, sync_to_thread=True, tags=["packets"])
+@get("/api/packets/{key:str}", opt=OPEN | PURE, sync_to_thread=True, tags=["packets"])
 def packet(
     context: Given,
     key: Annotated[str, PathParameter(max_length=40, description="A packet's id or hash.")],

@@ -81,7 +81,7 @@ def perf(context: Given) -> Perf:
         avgMs=round(measured.average, 3),
         endpoints={path: endpoint(stats) for path, stats in measured.endpoints.items()},
         slowQueries=[slow(answer) for answer in measured.slow],
-        cache={"size": 0, "hits": 0, "misses": 0, "staleHits": 0, "recomputes": 0, "hitRate": 0},
+        cache=cache(context),
         packetStore=None if counted is None else packet_store(counted),
         sqlite=None if counted is None else sqlite(context, counted),
         goRuntime=None,
@@ -116,6 +116,20 @@ def waits(context: Context) -> Waits:
     ascending = sorted(context.pool.waits_ms())
     shares = (percentile(ascending, share) for share in (0.5, 0.95, 0.99, 1.0))
     return Waits(context.pool.size, len(ascending), *(round(ms, 3) for ms in shares))
+
+
+def cache(context: Context) -> dict[str, float]:
+    """How often a kept answer could be given; hitRate in percent."""
+    answers = context.answers
+    asked = answers.hits + answers.misses
+    return {
+        "size": len(answers),
+        "hits": answers.hits,
+        "misses": answers.misses,
+        "staleHits": 0,
+        "recomputes": answers.misses,
+        "hitRate": round(100 * answers.hits / asked, 1) if asked else 0,
+    }
 
 
 def packet_store(counted: Counted) -> dict[str, Any]:

@@ -141,7 +141,8 @@ class Presenter:
 
 def path_text(shown: Shown, path_len: int | None, path: bytes | None) -> str:
     """The hops of a reception as JSON text: of a TRACE its route, else the path it came by."""
-    return msgspec.json.encode(hops(shown, path_len, path)).decode()
+    found = hops(shown, path_len, path)
+    return '["' + '","'.join(found) + '"]' if found else "[]"
 
 
 def hops(shown: Shown, path_len: int | None, path: bytes | None) -> list[str]:

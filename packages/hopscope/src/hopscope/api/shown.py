@@ -28,21 +28,25 @@ from meshwire import (
     decode,
 )
 
-KEPT = 2048  # decoded packets kept: some pages of every list, about 6 MB
+KEPT = 8192  # decoded packets kept: many pages of every list, about 10 MB
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What strangers may see of a packet's payload. `payload` is shared: nobody changes it."""
+    """What strangers may see of a packet's payload."""
 
-    payload: dict[str, Any]  # in the keys of CoreScope
-    payload_json: str
+    payload_json: str  # in the keys of CoreScope
     payload_hex: str
     trace_hops: tuple[str, ...] | None  # of a TRACE, whose path field holds no hops
     sender: str | None  # of a readable channel message
     text: str | None
     sent_at: int | None  # by the sender's clock, Unix seconds
     hidden: bool
+
+    @property
+    def payload(self) -> msgspec.Raw:
+        """The payload as an object of a larger answer."""
+        return msgspec.Raw(self.payload_json.encode())
 
 
 def key_ring(settings: Settings) -> KeyRing:
@@ -134,7 +138,7 @@ def has_key(keys: KeyRing, channel_hash: int) -> bool:
 def plain(payload: dict[str, Any], raw: bytes, *, hidden: bool = False) -> Shown:
     """A payload as it is."""
     text = msgspec.json.encode(payload).decode()
-    return Shown(payload, text, raw.hex().upper(), None, None, None, None, hidden)
+    return Shown(text, raw.hex().upper(), None, None, None, None, hidden)
 
 
 def frame_hex(row: PacketRow, shown: Shown) -> str:

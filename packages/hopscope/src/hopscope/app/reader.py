@@ -16,6 +16,7 @@ from litestar import Litestar
 
 from hopscope import log, web
 from hopscope.api import access
+from hopscope.api.answers import Answers
 from hopscope.api.application import build
 from hopscope.api.context import Context, WebFiles, wall_clock_ms
 from hopscope.api.counted import count
@@ -30,6 +31,7 @@ from hopscope.config.settings import Settings
 from hopscope.live.feed import Feed
 from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
+from hopscope.store.watch import Clock
 
 WORKERS = 4  # threads that answer requests, each with one connection at a time
 COUNT_EVERY_S = 2.0
@@ -60,15 +62,17 @@ def create_app(settings: Settings) -> Litestar:
 
 def make_context(settings: Settings) -> Context:
     """The parts that the handlers share."""
-    pool = ReadPool(settings.database, size=WORKERS)
+    pool, clock = ReadPool(settings.database, size=WORKERS), Clock(settings.database)
     return Context(
         settings=settings,
         pool=pool,
-        facts=FactsReader(pool, settings.privacy),
+        clock=clock,
+        facts=FactsReader(pool, clock, settings.privacy),
         counted=Memo(lambda: pool.read(lambda db: count(db, wall_clock_ms())), every_s=COUNT_EVERY_S),
         decoder=Decoder(key_ring(settings)),
         migrations=StatusReader(pool),
         timings=Timings(),
+        answers=Answers(),
         streams=access.Streams(),
         hub=Hub(),
         web=WebFiles(web.STATIC, web.INDEX, web.API_DOCS),
@@ -96,6 +100,7 @@ async def workers(context: Context) -> AsyncIterator[None]:
         await asyncio.to_thread(feed.stop)
         executor.shutdown(wait=True, cancel_futures=True)
         context.pool.close()
+        context.clock.close()
 
 
 async def keep_status(context: Context) -> None:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -30,9 +30,8 @@ class NodeQuery:
     hidden: frozenset[bytes] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class NodeRow:
-    """A node as stored; positions in 1e-6 degree, times in ms."""
+class NodeRow(NamedTuple):
+    """A node as stored; positions in 1e-6 degree, times in ms. A tuple because pages make hundreds of them."""
 
     id: int
     pubkey: bytes
@@ -83,7 +82,7 @@ def page(db: apsw.Connection, query: NodeQuery) -> NodePage:
         "offset": query.offset,
     }
     name = "newest" if query.order == "last_seen" else "sorted"
-    found = [NodeRow(*row) for row in db.execute(statement(name), parameters)]
+    found = [NodeRow._make(row) for row in db.execute(statement(name), parameters)]
     rows = tuple(found[: query.limit])
     more = len(found) > query.limit and rows and query.order == "last_seen"
     total = int(db.execute(statement("total"), filters(query)).get)
@@ -120,19 +119,19 @@ def beginning_with(db: apsw.Connection, prefix: str, *, limit: int) -> tuple[Nod
         "last": bytes.fromhex(prefix.ljust(digits, "f")),
         "limit": limit,
     }
-    return tuple(NodeRow(*row) for row in db.execute(statement("between"), bounds))
+    return tuple(NodeRow._make(row) for row in db.execute(statement("between"), bounds))
 
 
 def by_ids(db: apsw.Connection, ids: Sequence[int]) -> dict[int, NodeRow]:
     """These nodes by id; unknown ids are left out."""
-    rows = (NodeRow(*row) for row in db.execute(statement("by_ids"), {"ids": json.dumps(list(ids))}))
+    rows = (NodeRow._make(row) for row in db.execute(statement("by_ids"), {"ids": json.dumps(list(ids))}))
     return {row.id: row for row in rows}
 
 
 def by_pubkeys(db: apsw.Connection, pubkeys: Iterable[bytes]) -> dict[bytes, NodeRow]:
     """These nodes by key; unknown keys are left out."""
     wanted = json.dumps([key.hex() for key in pubkeys])
-    rows = (NodeRow(*row) for row in db.execute(statement("by_pubkeys"), {"pubkeys": wanted}))
+    rows = (NodeRow._make(row) for row in db.execute(statement("by_pubkeys"), {"pubkeys": wanted}))
     return {row.pubkey: row for row in rows}
 
 
@@ -155,10 +154,20 @@ def adverts_since(db: apsw.Connection, node_id: int, *, since: int) -> int:
 
 def by_name(db: apsw.Connection, name: str, *, limit: int = 100) -> tuple[NodeRow, ...]:
     """At most `limit` nodes of exactly this name."""
-    return tuple(NodeRow(*row) for row in db.execute(statement("named_exactly"), {"name": name, "limit": limit}))
+    return tuple(NodeRow._make(row) for row in db.execute(statement("named_exactly"), {"name": name, "limit": limit}))
 
 
 def middle(db: apsw.Connection) -> tuple[float, float] | None:
     """Mean latitude and longitude of all nodes, whole degrees, which shows no single position; None: none has one."""
     found: Any = db.execute(statement("middle")).fetchone()
     return None if found[0] is None else (float(round(found[0] / 1e6)), float(round(found[1] / 1e6)))
+
+
+def candidates(db: apsw.Connection, prefixes: Sequence[bytes]) -> dict[bytes, list[NodeRow]]:
+    """The nodes whose key begins with each of these bytes."""
+    digits = KEY_BYTES * 2
+    wanted = [[prefix.hex().ljust(digits, "0"), prefix.hex().ljust(digits, "f")] for prefix in prefixes]
+    found: dict[bytes, list[NodeRow]] = {prefix: [] for prefix in prefixes}
+    for number, *row in db.execute(statement("candidates"), {"wanted": json.dumps(wanted)}):
+        found[prefixes[int(number)]].append(NodeRow._make(row))  # type: ignore[call-overload]
+    return found

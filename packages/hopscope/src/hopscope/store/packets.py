@@ -8,7 +8,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
@@ -58,9 +58,11 @@ class PacketPage:
     total_exact: bool  # False: at least `total`
 
 
-@dataclass(frozen=True, slots=True)
-class PacketRow:
-    """A transmission and the reception that lists show of it (None where it has none)."""
+class PacketRow(NamedTuple):
+    """A transmission and the reception that lists show of it (None where it has none).
+
+    A tuple, not a dataclass: a page makes 50 of them, and a frozen dataclass of 20 fields costs ten times as much.
+    """
 
     id: int
     hash: bytes
@@ -89,8 +91,7 @@ class PacketRow:
         return max(self.first_seen, self.last_seen)
 
 
-@dataclass(frozen=True, slots=True)
-class ObservationRow:
+class ObservationRow(NamedTuple):
     """One reception."""
 
     id: int
@@ -154,6 +155,12 @@ def statement(driver: str, ascending: bool, filtered: bool) -> str:  # noqa: FBT
     return text.replace("-- include: filters", statements["filters"] if filtered else "")
 
 
+@cache
+def counting(driver: str, ascending: bool, filtered: bool) -> str:  # noqa: FBT001 - as above
+    """The named statement, counting its rows; within SQLite, because every row that is handed out costs a lock."""
+    return sql("packets")["counted"].replace("-- include: page", statement(driver, ascending, filtered))
+
+
 def bindings(query: PacketQuery) -> dict[str, Any]:
     """Parameters of a page statement; one row more than the page, to know whether there is a next one."""
     after = (query.since, -1) if query.since is not None else EARLIEST
@@ -180,6 +187,8 @@ def bindings(query: PacketQuery) -> dict[str, Any]:
 
 def narrow(db: apsw.Connection, driver: str, query: PacketQuery, parameters: dict[str, Any]) -> Position | None:
     """Bound a walk at CANDIDATES rows; the position of that bound, or None when the walk ends before it."""
+    if (db.execute(sql("stats")["counter"], ("transmissions",)).get or 0) <= CANDIDATES:
+        return None
     far = {**parameters, "limit": 1, "offset": CANDIDATES}
     end: Any = db.execute(statement(driver, query.ascending, filtered=False), far).fetchone()
     if end is not None:
@@ -207,7 +216,7 @@ def count(db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: boo
     )
     parameters = bindings(whole)
     stopped_at = narrow(db, driver, whole, parameters) if filtered else None
-    found = sum(1 for _ in db.execute(statement(driver, query.ascending, filtered), parameters))
+    found: Any = db.execute(counting(driver, query.ascending, filtered), parameters).get
     return min(found, cap), found <= cap and stopped_at is None
 
 
@@ -223,7 +232,7 @@ def few_receptions(db: apsw.Connection, query: PacketQuery) -> list[int] | None:
     statements = sql("packets")
     if (db.execute(statements["receptions_of"], observers).get or 0) > GATHER_CAP:
         return None
-    found = [row[0] for row in db.execute(statements["heard_by"], observers)]
+    found = [row[0] for row in db.execute(statements["packets_heard_by"], observers)]
     return None if len(found) > GATHER_CAP else found
 
 
@@ -253,7 +262,7 @@ def bounds_without_cursor(query: PacketQuery) -> dict[str, int]:
 def by_ids(db: apsw.Connection, ids: Sequence[int]) -> tuple[PacketRow, ...]:
     """What is shown of these transmissions, in this order; ids that do not exist are left out."""
     rows = db.execute(sql("packets")["by_ids"], {"ids": json.dumps(list(ids))})
-    return tuple(PacketRow(*row) for row in rows)
+    return tuple(map(PacketRow._make, rows))
 
 
 def id_by_hash(db: apsw.Connection, packet_hash: bytes) -> int | None:
@@ -268,10 +277,10 @@ def ids_by_hashes(db: apsw.Connection, hashes: Sequence[bytes]) -> list[int]:
     return [row[0] for row in db.execute(sql("packets")["ids_by_hashes"], (wanted,))]
 
 
-def observer_counts(db: apsw.Connection, ids: Sequence[int]) -> dict[int, int]:
-    """How many known observers heard each transmission."""
-    found: list[Any] = db.execute(sql("packets")["observer_counts"], {"ids": json.dumps(list(ids))}).fetchall()
-    return dict(found)
+def heard_by(db: apsw.Connection, ids: Sequence[int]) -> dict[int, list[int]]:
+    """The known observers that heard each transmission, in no order."""
+    found: list[Any] = db.execute(sql("packets")["observers_of"], {"ids": json.dumps(list(ids))}).fetchall()
+    return {identity: json.loads(observers) for identity, observers in found}
 
 
 def observations(db: apsw.Connection, ids: Sequence[int], *, limit: int) -> dict[int, list[ObservationRow]]:
@@ -279,7 +288,7 @@ def observations(db: apsw.Connection, ids: Sequence[int], *, limit: int) -> dict
     grouped: dict[int, list[ObservationRow]] = {identity: [] for identity in ids}
     parameters = {"ids": json.dumps(list(ids)), "limit": limit}
     for row in db.execute(sql("packets")["observations"], parameters):
-        observation = ObservationRow(*row)
+        observation = ObservationRow._make(row)
         grouped[observation.transmission_id].append(observation)
     return grouped
 

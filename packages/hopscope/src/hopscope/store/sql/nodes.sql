@@ -82,3 +82,10 @@ from nodes n where n.name = :name limit :limit
 
 -- name: middle
 select avg(n.lat_e6), avg(n.lon_e6) from nodes n where n.lat_e6 is not null
+
+-- name: candidates
+-- nodes whose key lies in one of some intervals
+select wanted.key,
+-- include: columns
+from json_each(:wanted) wanted
+cross join nodes n on n.pubkey between unhex(wanted.value ->> 0) and unhex(wanted.value ->> 1)

@@ -103,10 +103,18 @@ select t.id from transmissions t where t.hash = :hash
 -- name: ids_by_hashes
 select t.id from json_each(:hashes) wanted cross join transmissions t on t.hash = unhex(wanted.value)
 
--- name: observer_counts
--- how many observers heard each transmission of a page of the grouped list
-select wanted.value, (select count(distinct o.observer_id) from observations o where o.transmission_id = wanted.value)
+-- name: observers_of
+-- who heard each transmission of a page: one row each, because every row that is handed out costs a lock
+select wanted.value, (
+    select json_group_array(distinct o.observer_id) from observations o
+    where o.transmission_id = wanted.value and o.observer_id is not null
+)
 from json_each(:ids) wanted
+
+-- name: counted
+select count(*) from (
+-- include: page
+)
 
 -- name: observations
 -- every reception of some transmissions, oldest first (a table client shows them in this order)
@@ -121,7 +129,7 @@ order by wanted.key, o.heard_at, o.id limit :limit
 -- how many receptions some observers have, from their counters
 select sum(ob.observation_count) from observers ob where ob.id in (select value from json_each(:observers))
 
--- name: heard_by
+-- name: packets_heard_by
 -- the transmissions behind few receptions
 select distinct o.transmission_id from observations o
 where o.observer_id in (select value from json_each(:observers)) limit :limit
