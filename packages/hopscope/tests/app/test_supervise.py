@@ -193,3 +193,17 @@ def test_a_process_stops_when_its_stdin_ends_or_a_signal_comes(end: str, reason:
             child.terminate()
         assert child.stdout.readline() == reason + "\n"
         assert child.wait(20) == 0
+
+
+@pytest.mark.parametrize("ignored", [True, False])
+def test_a_hangup_stops_a_process_unless_it_was_started_to_outlive_the_terminal(*, ignored: bool) -> None:
+    start = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" if ignored else ""
+    with subprocess.Popen(
+        [sys.executable, "-c", start + ORPHAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as child:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGHUP)
+        if ignored:
+            child.terminate()
+        assert child.stdout.readline() == ("SIGTERM\n" if ignored else "SIGHUP\n")

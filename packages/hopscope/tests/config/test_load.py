@@ -62,6 +62,11 @@ def test_an_unknown_name_is_an_error_that_names_the_nearest_known_one() -> None:
     }
 
 
+def test_variables_that_kubernetes_sets_for_a_service_of_our_name_are_no_problem() -> None:
+    env = {"HOPSCOPE_SERVICE_HOST": "10.0.0.1", "HOPSCOPE_PORT": "tcp://10.0.0.1:8080", "HOPSCOPE_PORT_80_TCP": "x"}
+    assert build({}, env) == Settings()
+
+
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 def test_every_setting_has_a_working_variable(setting: object) -> None:
     values = {

@@ -29,7 +29,8 @@ def stop_on_signals(stop: StopToken, *, again: threading.Event | None = None) ->
         stop.set(signal.Signals(number).name)
 
     for number in SIGNALS:
-        signal.signal(number, handle)
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup: to outlive the terminal
+            signal.signal(number, handle)
 
 
 def stop_with_parent(stop: StopToken) -> None:

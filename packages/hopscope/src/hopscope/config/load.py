@@ -19,6 +19,8 @@ DEFAULT_FILE = Path("hopscope.toml")
 SOURCES = "sources"
 # Variables that are not settings: where the file is, and what the repository's own tests read.
 OTHER_VARIABLES = frozenset({"HOPSCOPE_CONFIG", "HOPSCOPE_APT", "HOPSCOPE_REQUIRE"})
+# Kubernetes tells every pod about a service named "hopscope" in variables of these names.
+OF_KUBERNETES = ("HOPSCOPE_SERVICE_", "HOPSCOPE_PORT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,7 +220,9 @@ def _check_names(tables: Mapping[str, Any], env: Mapping[str, str], found: _Find
             found.add(name, _unknown(name, [*keys, SOURCES]))
     variables = [setting.env for setting in (*SETTINGS, *SOURCE_SETTINGS)]
     for name in env:
-        if name.startswith("HOPSCOPE_") and name not in variables and name not in OTHER_VARIABLES:
+        if name.startswith(OF_KUBERNETES) or name in OTHER_VARIABLES:
+            continue
+        if name.startswith("HOPSCOPE_") and name not in variables:
             found.add(name, _unknown(name, variables))
 
 
