@@ -1,0 +1,6 @@
+"""`python -m inchworm`."""
+
+from inchworm.cli import main
+
+if __name__ == "__main__":
+    main()

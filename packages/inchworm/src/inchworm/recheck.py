@@ -1,0 +1,87 @@
+"""Check `verify` of migrations again, long after they ended: data drifts. Reads only, on connections of its own."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from inchworm import cursor, ledger, pace
+from inchworm.clock import Clock, StopLike, SystemClock
+from inchworm.cursor import Bound, Key
+from inchworm.errors import Busy, DeadlineExceeded, StatementRefused, Stopped, VerificationFailed
+from inchworm.keyset import Keyset
+from inchworm.model import Backfill, Migration
+from inchworm.opening import Target, open_reader
+from inchworm.ports import Database
+from inchworm.verify import Checked, Verifier
+
+SLICE_LIMIT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Rechecked:
+    """One answer. `problem` None: verify selected nothing; `checked` False: there is nothing to check."""
+
+    name: str
+    checked: bool
+    problem: str | None = None
+
+
+def recheck(
+    database: Target, migrations: Sequence[Migration], *, stop: StopLike, clock: Clock | None = None
+) -> tuple[Rechecked, ...]:
+    """Check each migration over the whole table as it is now, quarantined rows excepted; changes nothing.
+
+    Raises Stopped when the token is set, StatementRefused for a verify that cannot work, other DatabaseFaults.
+    """
+    clock = clock or SystemClock()
+    db = open_reader(database, clock=clock)
+    try:
+        return tuple(_one(db, migration, clock, stop) for migration in migrations)
+    finally:
+        db.close()
+
+
+def _one(db: Database, migration: Migration, clock: Clock, stop: StopLike) -> Rechecked:
+    if not isinstance(migration, Backfill) or migration.verify is None:
+        return Rechecked(migration.name, checked=False)
+    source = db if migration.source is None else open_reader(migration.source, clock=clock)
+    try:
+        _walk(migration, source, db, clock, stop)
+    except VerificationFailed as wrong:
+        return Rechecked(migration.name, checked=True, problem=str(wrong))
+    finally:
+        if source is not db:
+            source.close()
+    return Rechecked(migration.name, checked=True)
+
+
+def _walk(migration: Backfill, source: Database, db: Database, clock: Clock, stop: StopLike) -> None:
+    verifier = Verifier(migration, source, db, clock, _aside(db, migration.name))
+    if not verifier.in_slices:
+        verifier.whole(stop)
+        return
+    bound, checked = _bound(source, migration), Checked()
+    while bound is not None and not checked.ended:
+        if stop.is_set():
+            raise Stopped("stopped while verifying; nothing was changed")
+        try:
+            checked = verifier.piece(bound, checked, SLICE_LIMIT_S, stop)
+        except (DeadlineExceeded, Busy):
+            if checked.size == 1:
+                raise
+            checked = replace(checked, size=pace.halved(checked.size))
+
+
+def _aside(db: Database, name: str) -> set[Key]:
+    with db.snapshot() as reads:
+        if not ledger.exists(reads, db) or not ledger.is_ours(reads, db):
+            return set()
+        return {row.key for row in ledger.quarantined(reads, name)}
+
+
+def _bound(source: Database, migration: Backfill) -> Bound | None:
+    if problem := source.key_problem(migration.table, migration.keys):
+        raise StatementRefused(f"{migration.name}: {problem}")
+    walk = Keyset(migration.table, migration.keys, migration.order)
+    with source.snapshot() as reads:
+        low, high = (reads.select(sql, {}).one() for sql in (walk.lowest, walk.highest))
+    return Bound(cursor.key_of(low), cursor.key_of(high)) if low and high else None

@@ -1,0 +1,278 @@
+"""The command line as a user calls it: sentences instead of tracebacks, exit codes, signals, JSON."""
+
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from inchworm.cli.exits import Exit
+from inchworm.cli.root import inchworm as command
+
+GOOD = """
+import inchworm
+GOOD = inchworm.Backfill(
+    name="good", table="t",
+    compute="select id, a + 1 as b from t where id between :first and :last",
+    apply="update t set b = :b where id = :id and b is null", guard="monotone",
+    verify="select id from t where id between :first and :last and b is not a + 1",
+)
+ALL = [GOOD, inchworm.IndexBuild(name="by_b", create="create index t_b on t(b)", after=("good",))]
+def later():
+    return ALL
+NOTHING = []
+NUMBER = 3
+BROKEN = inchworm.Backfill(name="broken", table="t", update="update t set nope = 1 where id between :first and :last")
+"""
+
+
+@pytest.fixture
+def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A database with 1,000 rows, in the current directory, which holds the module `moves`."""
+    path = tmp_path / "mesh.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("pragma journal_mode = wal")
+        connection.execute("create table t (id integer primary key, a integer, b integer)")
+        connection.executemany("insert into t (a) values (?)", ((n,) for n in range(1000)))
+    connection.close()
+    (tmp_path / "moves.py").write_text(GOOD)
+    (tmp_path / "typo.py").write_text("import does_not_exist_at_all\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.delitem(sys.modules, "moves", raising=False)
+    return str(path)
+
+
+Call = Callable[..., Result]
+
+
+@pytest.fixture
+def call(db: str) -> Call:
+    def calling(*words: str) -> Result:
+        name, *rest = words
+        result = CliRunner().invoke(command, [name, "--db", db, *rest])
+        assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+        return result
+
+    return calling
+
+
+def test_run_changes_every_row_and_says_so(call: Call, db: str) -> None:
+    result = call("run", "moves:ALL")
+    assert result.exit_code == Exit.OK, result.output
+    assert "1,000" in result.output
+    with sqlite3.connect(db) as connection:
+        assert connection.execute("select count(*) from t where b = a + 1").fetchone() == (1000,)
+    connection.close()
+
+
+def test_run_may_be_repeated_and_does_nothing_the_second_time(call: Call) -> None:
+    call("run", "moves:ALL")
+    result = call("run", "--json", "moves:later")
+    report = json.loads(result.stdout)
+    assert report["ok"] is True
+    assert report["turns"] == 0
+
+
+def test_run_exits_with_one_and_a_sentence_when_a_migration_fails(call: Call) -> None:
+    result = call("run", "--no-plan", "moves:BROKEN")
+    assert result.exit_code == Exit.FAILED
+    assert "no such column" in result.output
+    assert "Traceback" not in result.output
+
+
+def test_run_returns_unfinished_when_a_migration_is_paused_and_nobody_waits(call: Call, db: str) -> None:
+    assert call("run", "moves:GOOD").exit_code == Exit.OK
+    with sqlite3.connect(db) as connection:
+        connection.execute("update _async_migrations set status = 'interrupted', cursor = null")
+    connection.close()
+    assert call("pause", "good", "--by", "ann").output == "good: paused\n"
+    result = call("run", "--no-wait", "moves:GOOD")
+    assert result.exit_code == Exit.UNFINISHED
+    assert "paused by ann" in result.output
+
+
+@pytest.mark.parametrize(
+    ("where", "sentence"),
+    [
+        ("moves", "is not MODULE:ATTRIBUTE"),
+        ("moves:MISSING", "moves has no MISSING"),
+        ("nowhere:ALL", "cannot import nowhere"),
+        ("typo:ALL", "No module named 'does_not_exist_at_all'"),
+        ("moves:NOTHING", "holds no migration"),
+        ("moves:NUMBER", "holds int where a Backfill"),
+    ],
+)
+def test_a_wrong_module_or_attribute_is_one_sentence(call: Call, where: str, sentence: str) -> None:
+    result = call("run", where)
+    assert result.exit_code == Exit.USAGE
+    assert sentence in result.stderr
+
+
+def test_a_missing_file_is_one_sentence_and_exit_five(db: str) -> None:
+    result = CliRunner().invoke(command, ["status", "--db", db + "-not"])
+    assert result.exit_code == Exit.DATABASE
+    assert "there is no database at" in result.stderr
+
+
+def test_a_file_that_is_no_database_is_one_sentence(tmp_path: Path) -> None:
+    path = tmp_path / "text.db"
+    path.write_text("this is no database at all, but quite some text " * 50)
+    result = CliRunner().invoke(command, ["status", "--db", str(path)])
+    assert result.exit_code == Exit.DATABASE
+    assert "not a database" in result.stderr
+
+
+def test_status_of_a_database_without_a_ledger_says_that_nothing_was_run(call: Call) -> None:
+    assert call("status").output == "no migration has been run in this database\n"
+    assert json.loads(call("status", "--json").stdout) == []
+
+
+def test_status_json_has_every_key_and_null_where_nothing_is_known(call: Call) -> None:
+    call("run", "moves:ALL")
+    first = {row["name"]: row for row in json.loads(call("status", "--json").stdout)}["good"]
+    assert first["status"] == "done"
+    assert (first["rowsProcessed"], first["rowsTotal"], first["quarantined"]) == (1000, 1000, 0)
+    assert first["etaSeconds"] is None
+    assert first["startedAt"].endswith("Z")
+
+
+def test_status_parks_a_name_that_the_code_does_not_define(call: Call, db: str) -> None:
+    call("run", "moves:ALL")
+    with sqlite3.connect(db) as connection:
+        connection.execute("update _async_migrations set status = 'interrupted' where name = 'by_b'")
+    connection.close()
+    found = {row["name"]: row["status"] for row in json.loads(call("status", "--json", "moves:GOOD").stdout)}
+    assert found == {"good": "done", "by_b": "parked"}
+
+
+def test_watching_ends_when_everything_has_ended(call: Call) -> None:
+    call("run", "moves:ALL")
+    assert call("status", "--watch").exit_code == Exit.OK
+    assert len(call("status", "--watch", "--json").stdout.splitlines()) == 1
+
+
+def test_status_exits_with_one_until_a_failure_is_acknowledged(call: Call) -> None:
+    call("run", "--no-plan", "moves:BROKEN")
+    assert call("status").exit_code == Exit.FAILED
+    assert call("acknowledge", "broken").output == "broken: acknowledged\n"
+    result = call("status")
+    assert result.exit_code == Exit.OK
+    assert "acknowledged by" in " ".join(result.output.split())
+
+
+def test_a_verb_that_does_not_fit_says_which_would(call: Call) -> None:
+    call("run", "--no-plan", "moves:BROKEN")
+    result = call("pause", "broken")
+    assert result.exit_code == Exit.REFUSED
+    assert "cancel" in result.stderr
+    assert "retry" in result.stderr
+
+
+def test_a_verb_for_an_unknown_name_is_refused(call: Call) -> None:
+    call("run", "moves:GOOD")
+    result = call("cancel", "no_such")
+    assert result.exit_code == Exit.REFUSED
+    assert "no such migration" in result.stderr
+
+
+def test_a_verb_before_the_first_run_is_refused_with_a_sentence(call: Call) -> None:
+    result = call("pause", "good")
+    assert result.exit_code in (Exit.REFUSED, Exit.DATABASE)
+    assert result.stderr.startswith("inchworm: ")
+
+
+def test_cancel_then_retry_lets_it_go_on(call: Call, db: str) -> None:
+    call("run", "--no-plan", "moves:BROKEN")
+    assert call("cancel", "broken").output == "broken: cancelled\n"
+    assert call("retry", "broken").output == "broken: pending\n"
+
+
+def test_verify_holds_after_a_run_and_names_a_row_that_drifted(call: Call, db: str) -> None:
+    call("run", "moves:ALL")
+    result = call("verify", "moves:ALL")
+    assert result.exit_code == Exit.OK
+    assert "good: holds" in result.output
+    assert "by_b: has no verify statement" in result.output
+    with sqlite3.connect(db) as connection:
+        connection.execute("update t set b = -1 where id = 77")
+    connection.close()
+    result = call("verify", "--json", "moves:GOOD")
+    assert result.exit_code == Exit.FAILED
+    assert "77" in json.loads(result.stdout)[0]["problem"]
+
+
+def test_a_stall_budget_of_zero_is_a_usage_error(call: Call) -> None:
+    assert call("run", "--stall-budget-ms", "0", "moves:GOOD").exit_code == Exit.USAGE
+
+
+def test_help_names_the_exit_codes() -> None:
+    result = CliRunner().invoke(command, ["--help"])
+    assert "Exit codes" in result.output
+    assert "128+n" in result.output
+
+
+def test_without_the_cli_extra_there_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "click.py").write_text("raise ModuleNotFoundError(\"No module named 'click'\", name='click')\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "inchworm", "status"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == Exit.USAGE
+    assert "pip install 'inchworm[cli]'" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+SLOW = """
+import inchworm, sys
+def slowly(rows):
+    sys.stdout.write("working\\n"); sys.stdout.flush()
+    sys.stdin.readline()
+    return [{"id": r["id"], "b": 1} for r in rows]
+SLOW = inchworm.Backfill(name="slow", table="t", transform=slowly, apply="update t set b = :b where id = :id",
+                         guard="frozen")
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_run_after_its_turn_and_keeps_the_cause(db: str, call: Call, number: signal.Signals) -> None:
+    Path("slow_moves.py").write_text(SLOW)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "inchworm", "run", "--no-plan", "--db", db, "slow_moves:SLOW"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    with process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        assert process.stdout.readline() == "working\n"
+        process.send_signal(number)
+        process.stdin.write("\n" * 50)
+        process.stdin.close()
+        out, err = process.stdout.read(), process.stderr.read() if process.stderr else ""
+    assert process.returncode == 128 + number, out + err
+    assert "Traceback" not in err
+    row = json.loads(call("status", "--json").stdout)[0]
+    assert (row["status"], row["reason"]) == ("interrupted", f"interrupted: {number.name}")
+
+
+def test_paused_over_a_restart_stays_paused(call: Call, db: str) -> None:
+    call("run", "moves:GOOD")
+    with sqlite3.connect(db) as connection:
+        connection.execute("update _async_migrations set status = 'pending'")
+    connection.close()
+    assert call("pause", "good").output == "good: paused\n"
+    assert call("run", "--no-wait", "moves:GOOD").exit_code == Exit.UNFINISHED
+    assert call("resume", "good").output == "good: pending\n"
+    assert call("run", "moves:GOOD").exit_code == Exit.OK
