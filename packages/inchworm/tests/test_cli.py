@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from databases import writing
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.root import inchworm as command
@@ -36,11 +36,9 @@ BROKEN = inchworm.Backfill(name="broken", table="t", update="update t set nope =
 def db(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     """A database with 1,000 rows, in the current directory, which holds the module `moves`."""
     path = tmp_path / "mesh.db"
-    with sqlite3.connect(path) as connection:
-        connection.execute("pragma journal_mode = wal")
+    with writing(path) as connection:
         connection.execute("create table t (id integer primary key, a integer, b integer)")
         connection.executemany("insert into t (a) values (?)", ((n,) for n in range(1000)))
-    connection.close()
     (tmp_path / "moves.py").write_text(GOOD)
     (tmp_path / "typo.py").write_text("import does_not_exist_at_all\n")
     monkeypatch.chdir(tmp_path)
@@ -67,9 +65,8 @@ def test_run_changes_every_row_and_says_so(call: Call, db: str) -> None:
     result = call("run", "moves:ALL")
     assert result.exit_code == Exit.OK, result.output
     assert "1,000" in result.output
-    with sqlite3.connect(db) as connection:
+    with writing(db) as connection:
         assert connection.execute("select count(*) from t where b = a + 1").fetchone() == (1000,)
-    connection.close()
 
 
 def test_run_may_be_repeated_and_does_nothing_the_second_time(call: Call) -> None:
@@ -89,9 +86,8 @@ def test_run_exits_with_one_and_a_sentence_when_a_migration_fails(call: Call) ->
 
 def test_run_returns_unfinished_when_a_migration_is_paused_and_nobody_waits(call: Call, db: str) -> None:
     assert call("run", "moves:GOOD").exit_code == Exit.OK
-    with sqlite3.connect(db) as connection:
+    with writing(db) as connection:
         connection.execute("update _async_migrations set status = 'interrupted', cursor = null")
-    connection.close()
     assert call("pause", "good", "--by", "ann").output == "good: paused\n"
     result = call("run", "--no-wait", "moves:GOOD")
     assert result.exit_code == Exit.UNFINISHED
@@ -145,9 +141,8 @@ def test_status_json_has_every_key_and_null_where_nothing_is_known(call: Call) -
 
 def test_status_parks_a_name_that_the_code_does_not_define(call: Call, db: str) -> None:
     call("run", "moves:ALL")
-    with sqlite3.connect(db) as connection:
+    with writing(db) as connection:
         connection.execute("update _async_migrations set status = 'interrupted' where name = 'by_b'")
-    connection.close()
     found = {row["name"]: row["status"] for row in json.loads(call("status", "--json", "moves:GOOD").stdout)}
     assert found == {"good": "done", "by_b": "parked"}
 
@@ -200,9 +195,8 @@ def test_verify_holds_after_a_run_and_names_a_row_that_drifted(call: Call, db: s
     assert result.exit_code == Exit.OK
     assert "good: holds" in result.output
     assert "by_b: has no verify statement" in result.output
-    with sqlite3.connect(db) as connection:
+    with writing(db) as connection:
         connection.execute("update t set b = -1 where id = 77")
-    connection.close()
     result = call("verify", "--json", "moves:GOOD")
     assert result.exit_code == Exit.FAILED
     assert "77" in json.loads(result.stdout)[0]["problem"]
@@ -269,9 +263,8 @@ def test_a_signal_ends_the_run_after_its_turn_and_keeps_the_cause(db: str, call:
 
 def test_paused_over_a_restart_stays_paused(call: Call, db: str) -> None:
     call("run", "moves:GOOD")
-    with sqlite3.connect(db) as connection:
+    with writing(db) as connection:
         connection.execute("update _async_migrations set status = 'pending'")
-    connection.close()
     assert call("pause", "good").output == "good: paused\n"
     assert call("run", "--no-wait", "moves:GOOD").exit_code == Exit.UNFINISHED
     assert call("resume", "good").output == "good: pending\n"
