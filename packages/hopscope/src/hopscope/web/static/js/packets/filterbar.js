@@ -41,14 +41,13 @@ function regionChoices(observers) {
 
 function Choice({ label, value, onChange, any, options }) {
   const missing = value && !options.some(([key]) => key === value); // a link may name what is not listed
-  return html`<label class="filter">
-    <span class="visually-hidden">${label}</span>
-    <select class=${`field ${value ? "set" : ""}`} value=${value ?? ""} onChange=${onChange}>
+  return html`<div class="filter">
+    <select aria-label=${label} class=${`field ${value ? "set" : ""}`} value=${value ?? ""} onChange=${onChange}>
       <option value="">${any}</option>
       ${missing && html`<option value=${value}>${fit(value, 28)}</option>`}
       ${options.map(([key, text]) => html`<option value=${key} key=${key}>${text}</option>`)}
     </select>
-  </label>`;
+  </div>`;
 }
 
 function NodeChoice({ value }) {
@@ -69,12 +68,11 @@ function NodeChoice({ value }) {
     if (!text) setQuery({ node: null });
     else if (/^[0-9a-f]{8,64}$/i.test(text)) setQuery({ node: text.toLowerCase() });
   };
-  return html`<label class="filter">
-    <span class="visually-hidden">Node</span>
-    <input class=${`field ${value ? "set" : ""}`} list="node-choices" placeholder="node name or key" size="16" autocomplete="off"
+  return html`<div class="filter">
+    <input aria-label="Node" class=${`field ${value ? "set" : ""}`} list="node-choices" placeholder="node name or key" size="16" autocomplete="off"
       defaultValue=${value ?? ""} key=${value ?? ""} onInput=${search} onChange=${settle} />
     <datalist id="node-choices">${found.map((node) => html`<option value=${label(node)} />`)}</datalist>
-  </label>`;
+  </div>`;
 }
 
 function HashField({ value }) {
@@ -82,11 +80,10 @@ function HashField({ value }) {
     const text = event.currentTarget.value.trim().toLowerCase();
     if (!text || /^[0-9a-f]{16}$/.test(text)) setQuery({ hash: text || null });
   };
-  return html`<label class="filter">
-    <span class="visually-hidden">Packet hash</span>
-    <input class=${`field mono ${value ? "set" : ""}`} placeholder="packet hash" size="17" maxlength="16" pattern="[0-9a-fA-F]{16}" title="16 hex digits"
+  return html`<div class="filter">
+    <input aria-label="Packet hash" class=${`field mono ${value ? "set" : ""}`} placeholder="packet hash" size="17" maxlength="16" pattern="[0-9a-fA-F]{16}" title="16 hex digits"
       defaultValue=${value ?? ""} key=${value ?? ""} onChange=${settle} autocomplete="off" spellcheck=${false} />
-  </label>`;
+  </div>`;
 }
 
 /** A span before now, or two times of one's own. */
@@ -103,16 +100,15 @@ function TimeChoice({ since, until }) {
     const text = event.currentTarget.value;
     setQuery({ [name]: text ? new Date(text).toISOString() : null });
   };
-  return html`<label class="filter">
-      <span class="visually-hidden">Time</span>
-      <select class=${`field ${since || until ? "set" : ""}`} value=${own || open ? "own" : (since ?? "")} onChange=${pick}>
+  return html`<div class="filter">
+      <select aria-label="Time" class=${`field ${since || until ? "set" : ""}`} value=${own || open ? "own" : (since ?? "")} onChange=${pick}>
         <option value="">any time</option>
         ${Object.entries(SPAN_WORDS).map(([key, text]) => html`<option value=${key}>${text}</option>`)}
         <option value="own">from … to …</option>
       </select>
-    </label>
-    ${open && html`<label class="filter"><span class="visually-hidden">From</span><input type="datetime-local" class="field" defaultValue=${local(since)} onChange=${edge("since")} /></label>
-      <label class="filter"><span class="visually-hidden">To</span><input type="datetime-local" class="field" defaultValue=${local(until)} onChange=${edge("until")} /></label>`}`;
+    </div>
+    ${open && html`<div class="filter"><input aria-label="From" type="datetime-local" class="field" defaultValue=${local(since)} onChange=${edge("since")} /></div>
+      <div class="filter"><input aria-label="To" type="datetime-local" class="field" defaultValue=${local(until)} onChange=${edge("until")} /></div>`}`;
 }
 
 /** ISO text as the local time that a datetime-local field shows. */

@@ -65,8 +65,8 @@ export function MapPage() {
       <button type="button" class="button" onClick=${() => map.current?.fit(covered)}><${Icon} name="fit" />Fit</button>
     </div>
     ${panel && html`<section class="map-panel" id="map-panel" aria-label="Nodes on the map">
-      <label><span class="visually-hidden">Search nodes</span>
-        <input class="field" type="search" placeholder="search by name or key" defaultValue=${search} onInput=${(event) => setQuery({ q: event.currentTarget.value.trim() || null })} /></label>
+      <div>
+        <input aria-label="Search nodes" class="field" type="search" placeholder="search by name or key" defaultValue=${search} onInput=${(event) => setQuery({ q: event.currentTarget.value.trim() || null })} /></div>
       <div class="map-roles" role="group" aria-label="Roles shown">
         ${ROLES_SHOWN.map((role) => html`<button type="button" class="chip" aria-pressed=${!hidden.includes(role)} onClick=${() => toggle(role)}><${RoleBadge} role=${role} /></button>`)}
       </div>

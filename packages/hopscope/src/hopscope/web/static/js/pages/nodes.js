@@ -37,16 +37,16 @@ export function NodesPage() {
       <span class="lead">${list.total === null ? "" : `${count(list.total)} ${filtered ? "match" : "known by their adverts"}`}</span>
       <form class="tools" aria-label="Filters" onSubmit=${(event) => event.preventDefault()}>
         <${Search} value=${search} />
-        <label><span class="visually-hidden">Role</span>
-          <select class=${`field ${role ? "set" : ""}`} value=${role} onChange=${set("role")}>
+        <div>
+          <select aria-label="Role" class=${`field ${role ? "set" : ""}`} value=${role} onChange=${set("role")}>
             <option value="">every role</option>
             ${ROLES.map(({ name, label }) => html`<option value=${name}>${label}</option>`)}
-          </select></label>
-        <label><span class="visually-hidden">Last heard</span>
-          <select class=${`field ${heard ? "set" : ""}`} value=${heard} onChange=${set("heard")}>
+          </select></div>
+        <div>
+          <select aria-label="Last heard" class=${`field ${heard ? "set" : ""}`} value=${heard} onChange=${set("heard")}>
             <option value="">heard at any time</option>
             ${Object.entries(HEARD).map(([key, text]) => html`<option value=${key}>${text}</option>`)}
-          </select></label>
+          </select></div>
       </form>
     </header>
     ${list.error && html`<${Failure} small=${list.nodes.length > 0} error=${list.error} what="Nodes" retry=${list.reload} />`}
@@ -81,8 +81,8 @@ function Search({ value }) {
     timer.current = setTimeout(() => setQuery({ search: text || null }), 250);
   };
   useEffect(() => () => clearTimeout(timer.current), []);
-  return html`<label><span class="visually-hidden">Search nodes</span>
-    <input class=${`field ${value ? "set" : ""}`} type="search" placeholder="name or key" defaultValue=${value} onInput=${typed} /></label>`;
+  return html`<div>
+    <input aria-label="Search nodes" class=${`field ${value ? "set" : ""}`} type="search" placeholder="name or key" defaultValue=${value} onInput=${typed} /></div>`;
 }
 
 function useNodeList(filters) {

@@ -38,10 +38,10 @@ export function ObserversPage() {
     <header class="page-head">
       <h1 tabindex="-1">Observers</h1>
       <span class="lead">${of.state.value.data ? `${count(online)} of ${count(shown.length)} online` : ""}</span>
-      ${regions.length > 1 && html`<div class="tools"><label><span class="visually-hidden">Region</span>
-        <select class=${`field ${region ? "set" : ""}`} value=${region} onChange=${(event) => setQuery({ region: event.currentTarget.value || null })}>
+      ${regions.length > 1 && html`<div class="tools"><div>
+        <select aria-label="Region" class=${`field ${region ? "set" : ""}`} value=${region} onChange=${(event) => setQuery({ region: event.currentTarget.value || null })}>
           <option value="">every region</option>${regions.map((code) => html`<option value=${code}>${fit(code, 12)}</option>`)}
-        </select></label></div>`}
+        </select></div></div>`}
     </header>
     <${Await} of=${of} what="observers" rows=${10}>${() =>
       shown.length

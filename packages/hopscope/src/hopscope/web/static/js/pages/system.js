@@ -19,7 +19,6 @@ const EVERY_MS = 5000;
 export function SystemPage() {
   const stats = useResource("/api/stats", { everyMs: EVERY_MS });
   const perf = useResource("/api/perf", { everyMs: EVERY_MS });
-  const writes = useResource("/api/perf/write-sources", { everyMs: EVERY_MS });
   const sources = useResource("/api/mqtt/status", { everyMs: EVERY_MS });
   return html`<div class="page scrolls">
     <header class="page-head">
@@ -30,8 +29,8 @@ export function SystemPage() {
       <section class="wide" aria-label="Totals"><${Await} of=${stats} what="totals" rows=${2}>${(data) => html`<${Summary} stats=${data} perf=${perf.state.value.data} />`}<//></section>
       <section class="card wide"><h2>Migrations</h2><${MigrationTable} /></section>
       <section class="card wide"><h2>Sources</h2><${Await} of=${sources} what="sources" rows=${3}>${(data) => html`<${Sources} status=${data} />`}<//></section>
-      <section class="card"><h2>Answers</h2><${Await} of=${perf} what="timings" rows=${6}>${(data) => html`<${Endpoints} perf=${data} />`}<//></section>
-      <section class="card"><h2>Writer</h2><${Await} of=${writes} what="writer figures" rows=${4}>${(data) => html`<${Writer} figures=${data} at=${writes.state.value.at} />`}<//></section>
+      <section class="card wide"><h2>Writer</h2><${Await} of=${perf} what="writer figures" rows=${4}>${(data) => html`<${Writer} perf=${data} at=${perf.state.value.at} />`}<//></section>
+      <section class="card wide"><h2>Answers</h2><${Await} of=${perf} what="timings" rows=${6}>${(data) => html`<${Endpoints} perf=${data} />`}<//></section>
       <section class="card wide"><h2>Records that could not be used</h2><${Quarantine} /></section>
     </div>
   </div>`;

@@ -6,30 +6,31 @@ import { Chart } from "../parts/chart.js";
 
 const KEPT = 240;
 
-/** @param {{figures: any, at: number}} props the answer of /api/perf/write-sources, and when it came */
-export function Writer({ figures, at }) {
-  const perf = figures.writer_perf ?? {};
+/** @param {{perf: any, at: number}} props the answer of /api/perf, and when it came */
+export function Writer({ perf, at }) {
+  const parts = perf.writer ?? [];
   const history = useRef([]);
   useEffect(() => {
-    const worst = (key) => Math.max(0, ...Object.values(perf).map((c) => c[key] ?? 0));
-    history.current = [...history.current, [at / 1000, worst("wait_ms_p99"), worst("hold_ms_p99")]].slice(-KEPT);
+    const worst = (key) => Math.max(0, ...parts.map((part) => part[key] ?? 0));
+    history.current = [...history.current, [at / 1000, worst("wait_p95"), worst("hold_p95")]].slice(-KEPT);
   }, [at]);
-  const rows = Object.entries(perf);
-  if (!rows.length) return html`<p class="dim">The writer has reported nothing yet.</p>`;
+  if (!parts.length) return html`<p class="dim">The writer has reported nothing yet.</p>`;
   const columns = [0, 1, 2].map((i) => history.current.map((row) => row[i]));
   return html`
     <div class="table-frame"><table class="table">
-      <thead><tr><th>Work</th><th class="right">Turns</th><th class="right">Wait 99 %</th><th class="right">Hold 50 %</th><th class="right">Hold 99 %</th><th class="right">Longest hold</th></tr></thead>
-      <tbody>${rows.map(([name, c]) => html`<tr key=${name}>
-        <td>${name.replaceAll("_", " ")}</td>
-        <td class="right num">${count(c.count)}</td>
-        <td class="right num">${ms(c.wait_ms_p99)}</td>
-        <td class="right num">${ms(c.hold_ms_p50)}</td>
-        <td class="right num">${ms(c.hold_ms_p99)}</td>
-        <td class="right num">${ms(c.hold_ms_max)}</td>
+      <thead><tr><th>Work</th><th class="right">Turns</th><th class="right">Records</th><th class="right">Wait 95 %</th><th class="right">Hold 50 %</th><th class="right">Hold 95 %</th><th class="right">Longest hold</th><th class="right">Failed</th></tr></thead>
+      <tbody>${parts.map((part) => html`<tr key=${part.component}>
+        <td>${part.component.replaceAll("_", " ")}</td>
+        <td class="right num">${count(part.turns)}</td>
+        <td class="right num">${count(part.rows)}</td>
+        <td class="right num">${ms(part.wait_p95)}</td>
+        <td class="right num">${ms(part.hold_p50)}</td>
+        <td class="right num">${ms(part.hold_p95)}</td>
+        <td class="right num">${ms(part.hold_max)}</td>
+        <td class=${`right num ${part.failures ? "low" : ""}`}>${count(part.failures)}</td>
       </tr>`)}</tbody>
     </table></div>
-    ${columns[0].length > 2 && html`<${Chart} label="Longest waits and holds since this page was opened" unit="ms" data=${columns} series=${[["wait 99 %", "--p-group"], ["hold 99 %", "--p-text"]]} />`}
+    ${columns[0].length > 2 && html`<${Chart} label="Longest waits and holds of a turn (95 %), since this page was opened" unit="ms" data=${columns} series=${[["wait", "--p-group"], ["hold", "--p-text"]]} />`}
   `;
 }
 
