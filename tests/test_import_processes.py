@@ -1,0 +1,251 @@
+"""Imports by the command line and by a running writer: killed, told to stop, resumed, and deprived of the source."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from import_rig import PACKETS, RECEPTIONS, history
+
+from hopscope.migrations import operating
+from hopscope.store import connection, ledger
+from hopscope.store.connection import DatabaseMissing
+from hopscope.store.lock import writer_alive
+
+PATIENCE_S = 60.0
+HOPSCOPE = (sys.executable, "-P", "-m", "hopscope")
+
+
+class Place:
+    """A directory with a source and a database, and the processes that were started over it."""
+
+    def __init__(self, directory: Path) -> None:
+        self.source, self.database = directory / "meshcore.db", directory / "hopscope.db"
+        history(self.source)
+        self._environment = {**os.environ, "HOPSCOPE_DATABASE": str(self.database), "PYTHONWARNINGS": "error"}
+        self._directory = directory
+        self._running: list[subprocess.Popen[str]] = []
+
+    def start(self, *arguments: str) -> subprocess.Popen[str]:
+        process = subprocess.Popen(
+            [*HOPSCOPE, *arguments],
+            env=self._environment,
+            cwd=self._directory,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self._running.append(process)
+        return process
+
+    def run(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        process = self.start(*arguments)
+        out, err = process.communicate(timeout=PATIENCE_S)
+        return subprocess.CompletedProcess(arguments, process.returncode, out, err)
+
+    def writer(self) -> subprocess.Popen[str]:
+        process = self.start("ingest")
+        until(lambda: writer_alive(str(self.database)) and self.ask("select count(*) from meta") is not None)
+        return process
+
+    def ask(self, text: str) -> Any:
+        try:
+            db = connection.open_reader(str(self.database))
+        except DatabaseMissing:
+            return None
+        try:
+            return db.execute(text).get
+        except apsw.SQLError:
+            return None
+        finally:
+            db.close()
+
+    def row(self, name: str) -> dict[str, Any]:
+        db = connection.open_reader(str(self.database))
+        try:
+            return next((row for row in ledger.rows(db) if row["name"] == name), {})
+        finally:
+            db.close()
+
+    def wait_for_rows(self, count: int) -> None:
+        until(lambda: (self.ask("select value from counters where name = 'observations'") or 0) >= count)
+
+    def wait_for_state(self, state: str) -> None:
+        until(lambda: self.ask("select state from imports order by id desc limit 1") == state)
+
+    def check(self) -> None:
+        """Every row is there once, and everything derived agrees with it."""
+        assert self.ask("select count(*) from transmissions") == PACKETS
+        assert self.ask("select count(*) from observations") == RECEPTIONS
+        assert self.ask("select sum(observation_count) from transmissions") == RECEPTIONS
+        assert self.ask("select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == (
+            f"{RECEPTIONS}/{PACKETS}"
+        )
+        assert self.ask("select sum(observations) from hash_sizes_hourly") == RECEPTIONS
+        assert self.ask("select sum(observation_count) from observers") == RECEPTIONS
+        assert self.ask("select sum(advert_count) from nodes") == PACKETS // 5
+        wrong = "select count(*) from transmissions where last_seen = 0 and observation_count > 0"
+        assert self.ask(wrong) == 0
+        assert self.ask("pragma integrity_check") == "ok"
+
+    def end(self) -> None:
+        for process in self._running:
+            if process.poll() is None:
+                process.kill()
+            process.communicate()
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Iterator[Place]:
+    made = Place(tmp_path)
+    yield made
+    made.end()
+
+
+def until(condition: Callable[[], bool]) -> None:
+    """Wait for what another process does."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> str:
+    process.send_signal(number)
+    return process.communicate(timeout=PATIENCE_S)[1]
+
+
+def test_without_a_writer_the_command_does_the_work_and_ends_with_the_report(place: Place) -> None:
+    ended = place.run("import", str(place.source), "--json")
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert (report["state"], report["accountedFor"]) == ("done", True)
+    tables = {table["table"]: table for table in report["tables"]}
+    assert tables["observations"]["rowsRead"] == tables["observations"]["imported"] == RECEPTIONS
+    assert not writer_alive(str(place.database))
+    place.check()
+    again = place.run("import", str(place.source))
+    assert again.returncode == 0
+    place.check()
+
+
+def test_a_running_writer_does_the_work_and_the_command_waits_for_it(place: Place) -> None:
+    writer = place.writer()
+    ended = place.run("import", str(place.source), "--json")
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads(ended.stdout)["accountedFor"] is True
+    assert writer.poll() is None
+    place.check()
+    listed = place.run("migrations", "--json")
+    assert {row["status"] for row in json.loads(listed.stdout)} == {"done"}
+
+
+def test_without_waiting_the_command_leaves_a_request_that_the_next_writer_takes_up(place: Place) -> None:
+    ended = place.run("import", str(place.source), "--no-wait")
+    assert (ended.returncode, ended.stdout) == (0, "import 1 is asked for\n")
+    place.writer()
+    place.wait_for_state("done")
+    place.check()
+
+
+def test_a_writer_that_is_killed_goes_on_where_it_was_and_nothing_is_doubled(place: Place) -> None:
+    writer = place.writer()
+    place.run("import", str(place.source), "--no-wait")
+    for rows in (1_000, 5_000, 11_000):
+        place.wait_for_rows(rows)
+        writer.kill()
+        writer.communicate()
+        writer = place.writer()
+    until(lambda: place.row("tx_last_seen_backfill_v1").get("status") == "done")
+    writer.kill()
+    writer.communicate()
+    place.writer()
+    place.wait_for_state("done")
+    place.check()
+
+
+def test_a_writer_that_is_told_to_stop_records_the_signal_and_resumes(place: Place) -> None:
+    writer = place.writer()
+    place.run("import", str(place.source), "--no-wait")
+    place.wait_for_rows(1_000)
+    stop(writer, signal.SIGTERM)
+    assert writer.returncode == 0
+    row = place.row("import_1_observations")
+    assert (row["status"], row["reason"]) == ("interrupted", "interrupted: SIGTERM")
+    assert 0 < row["rows_processed"] < RECEPTIONS
+    place.writer()
+    place.wait_for_state("done")
+    place.check()
+
+
+def test_a_command_that_is_interrupted_says_so_and_the_same_command_continues(place: Place) -> None:
+    command = place.start("import", str(place.source))
+    place.wait_for_rows(1_000)
+    told = stop(command, signal.SIGINT)
+    assert command.returncode == 1
+    assert "stopped (SIGINT); import 1 goes on with the next writer" in told
+    assert place.row("import_1_observations")["reason"] == "interrupted: SIGINT"
+    assert place.run("import", str(place.source)).returncode == 0
+    place.check()
+
+
+def test_a_source_that_vanishes_fails_the_import_with_its_name_and_a_retry_goes_on(place: Place) -> None:
+    writer = place.writer()
+    place.run("import", str(place.source), "--no-wait")
+    place.wait_for_rows(1_000)
+    stop(writer, signal.SIGTERM)
+    away = place.source.with_name("away.db")
+    place.source.rename(away)
+    writer = place.writer()
+    place.wait_for_state("failed")
+    row = place.row("import_1_observations")
+    assert (row["status"], f"there is no file {place.source}" in row["error"]) == ("failed", True)
+    away.rename(place.source)
+    assert place.run("migrations", "retry", "import_1_observations").returncode == 0
+    place.wait_for_state("done")
+    place.check()
+
+
+def test_a_stranger_that_locks_the_database_only_delays_it_and_the_ledger_says_why(place: Place) -> None:
+    place.writer()
+    stranger = connection.open_writer(str(place.database))
+    place.run("import", str(place.source), "--no-wait")
+    place.wait_for_rows(500)
+    stranger.execute("begin immediate")
+    stored = place.ask("select count(*) from observations")
+    time.sleep(1.0)  # how long it is locked; nobody can write down that he waits
+    assert place.ask("select count(*) from observations") == stored < RECEPTIONS
+    stranger.execute("rollback")
+    stranger.close()
+    place.wait_for_state("done")
+    waited = json.loads(place.row("import_1_observations")["throttled"])
+    assert waited["another writer holds the lock"] > 0.5
+    place.check()
+
+
+def test_an_operator_pauses_and_resumes_a_migration(place: Place) -> None:
+    place.writer()
+    place.run("import", str(place.source), "--no-wait")
+    place.wait_for_rows(1)
+    assert operating.ask(str(place.database), "rollup_hops_v1", "pause", by="api") == "paused"
+    until(lambda: place.row("rollup_hash_sizes_v1").get("status") == "done")
+    held = place.row("rollup_hops_v1")
+    assert (held["status"], held["reason"], held["rows_processed"]) == ("paused", "paused by api", 0)
+    assert place.ask("select state from imports") == "running"
+    assert place.run("migrations", "resume", "rollup_hops_v1").returncode == 0
+    place.wait_for_state("done")
+    place.check()
+
+
+def test_a_file_that_is_no_corescope_database_is_refused(place: Place, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("nothing " * 200)
+    ended = place.run("import", str(tmp_path / "notes.txt"))
+    assert ended.returncode == 1
+    assert "cannot be read as a database" in ended.stderr
