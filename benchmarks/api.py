@@ -52,6 +52,7 @@ class Endpoint:
 
 
 ENDPOINTS = (
+    Endpoint("nothing (control)", "/livez", LISTS_MS),  # what the machine and the client need by themselves
     Endpoint("packets", "/api/packets?limit=50&offset={offset}", LISTS_MS),
     Endpoint("packets, grouped", "/api/packets?limit=50&groupByHash=true&offset={offset}", LISTS_MS),
     Endpoint("packets of a type", "/api/packets?limit=50&type={type}&offset={offset}", LISTS_MS),

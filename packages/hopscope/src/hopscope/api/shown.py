@@ -28,7 +28,7 @@ from meshwire import (
     decode,
 )
 
-KEPT = 8192  # decoded packets kept: many pages of every list, about 10 MB
+KEPT = 4096  # decoded packets kept: many pages of every list, about 5 MB
 
 
 @dataclass(frozen=True, slots=True)

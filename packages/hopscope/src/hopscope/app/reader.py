@@ -33,7 +33,9 @@ from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
 from hopscope.store.watch import Clock
 
-WORKERS = 4  # threads that answer requests, each with one connection at a time
+WORKERS = (
+    4  # threads that answer requests, each with one connection at a time: one slow question does not stop the rest
+)
 COUNT_EVERY_S = 2.0
 STATUS_EVERY_S = 1.0
 DRAIN_S = 3  # how long a stop waits for answers under way

@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 Snapshot: TypeAlias = apsw.Connection  # what a query is given: one moment of the database, read-only
 
-CACHE_KIB = 6 * 1024  # page cache per connection: four of them keep a reader process under 150 MB
+CACHE_KIB = 4 * 1024  # page cache per connection: four of them keep a reader process under 150 MB
 CHECK_EVERY_STEPS = 10_000  # virtual machine steps between two looks at the clock: about 0.2 ms
 WAITS_KEPT = 1000
 
