@@ -14,6 +14,7 @@ import msgspec
 from hopscope.api.memo import Memo
 from hopscope.store import ledger
 from hopscope.store.pool import CannotRead, ReadPool
+from inchworm.lease import is_dead
 
 EVERY_S = 1.0
 STATES = frozenset(
@@ -117,16 +118,16 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
     """One migration of one ledger row."""
     status = str(row.get("status"))
     status = RENAMED.get(status, status)
+    crashed = status in RUNNING and bool(row.get("holder")) and is_dead(str(row["holder"])) is True
     started, ended = moment(row.get("started_at")), moment(row.get("ended_at"))
     processed, total = row.get("rows_processed"), row.get("rows_total")
     elapsed = None if started is None else max(0.0, (ended if ended is not None else now_s) - started)
-    active = row.get("active_seconds") or elapsed
-    rate = processed / active if processed and active and status in RUNNING else None
+    rate = rate_of(row, elapsed) if status in RUNNING and not crashed else None
     left = None if total is None or processed is None or processed > total else total - processed
     error = row.get("error")
     return MigrationInfo(
         name=str(row["name"]),
-        status=status if status in STATES else "unknown",
+        status="interrupted" if crashed else status if status in STATES else "unknown",
         rows_processed=processed,
         rows_total=total,
         rows_total_estimated=bool(row.get("rows_total_estimated")),
@@ -136,9 +137,21 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
         error_message=str(error) if error else None,
         started_at=rfc3339(started),
         ended_at=rfc3339(ended),
-        reason=row.get("reason"),
-        quarantined=int(row.get("quarantined") or 0),
+        reason="crashed: its process is gone; the next writer continues it" if crashed else row.get("reason"),
+        quarantined=int(row.get("rows_quarantined") or 0),
     )
+
+
+def rate_of(row: Mapping[str, Any], elapsed: float | None) -> float | None:
+    """Rows a second of working time since the newest start, so that a retry begins with clean figures.
+
+    A ledger of CoreScope knows only rows and the first start.
+    """
+    if "attempt_active_s" in row:
+        rows, seconds = row.get("attempt_rows"), row["attempt_active_s"]
+    else:
+        rows, seconds = row.get("rows_processed"), elapsed
+    return rows / seconds if rows and seconds else None
 
 
 def moment(text: Any) -> float | None:
