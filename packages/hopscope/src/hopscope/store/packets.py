@@ -186,15 +186,17 @@ def bindings(query: PacketQuery) -> dict[str, Any]:
 
 
 def narrow(db: apsw.Connection, driver: str, query: PacketQuery, parameters: dict[str, Any]) -> Position | None:
-    """Bound a walk at CANDIDATES rows; the position of that bound, or None when the walk ends before it."""
-    if (db.execute(sql("stats")["counter"], ("transmissions",)).get or 0) <= CANDIDATES:
+    """Bound a walk at CANDIDATES rows; the position of the last of them, or None when the walk ends before it."""
+    if (db.execute(sql("stats")["counter"], ("transmissions",)).get or 0) < CANDIDATES:
         return None
-    far = {**parameters, "limit": 1, "offset": CANDIDATES}
-    end: Any = db.execute(statement(driver, query.ascending, filtered=False), far).fetchone()
-    if end is not None:
-        side = "before" if query.ascending else "after"
-        parameters[f"{side}_at"], parameters[f"{side}_id"] = end
-    return None if end is None else (end[0], end[1])
+    far = {**parameters, "limit": 1, "offset": CANDIDATES - 1}
+    last: Any = db.execute(statement(driver, query.ascending, filtered=False), far).fetchone()
+    if last is None:
+        return None
+    at, identity = last
+    side, next_to = ("before", identity + 1) if query.ascending else ("after", identity - 1)
+    parameters[f"{side}_at"], parameters[f"{side}_id"] = at, next_to
+    return at, identity
 
 
 def count(db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: bool) -> tuple[int, bool]:
