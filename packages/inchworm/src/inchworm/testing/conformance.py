@@ -15,6 +15,7 @@ from inchworm import Backfill, DefinitionError, Report, Runner, Status, Stop
 from inchworm import ledger as books
 from inchworm.application import ask
 from inchworm.errors import Busy, DatabaseBroken, DatabaseFault, DiskFull, InchwormError
+from inchworm.pace import BACKOFF_MS
 from inchworm.ports import Database
 from inchworm.states import Verb
 from inchworm.testing.clock import FakeClock
@@ -53,10 +54,50 @@ def nothing(what: str, sql: str) -> None:
     """A step that does nothing."""
 
 
+class StockWriter:
+    """Another process with SQLite's stock busy handler, on the fake clock: it looks again after 1, 2, 5, 10 … ms.
+
+    `turns_waited`: for each of its transactions, how many of the migration's turns passed before it was served.
+    """
+
+    def __init__(self, time: FakeClock, write: Callable[[int], None]) -> None:
+        self._time, self._write = time, write
+        self._looks: list[float] = []
+        self._free_since: float | None = None
+        self._turns = 0
+        self.turns_waited: list[int] = []
+
+    def met_a_turn(self) -> None:
+        """A turn is running; begin to wait in the middle of it, unless waiting already."""
+        self._turns += 1
+        if not self._looks:
+            at = self._time.monotonic() - 0.0125
+            for delay in (*BACKOFF_MS, *[100] * 2_000):
+                at += delay / 1000
+                self._looks.append(at)
+
+    def lock_is(self, *, held: bool) -> None:
+        """What the lock is from now on; a wait ends when one of its looks fell into a time when the lock was free."""
+        now = self._time.monotonic()
+        if held:
+            self._free_since = None
+            return
+        since = self._free_since if self._free_since is not None else now
+        self._free_since = since
+        if any(since < look <= now for look in self._looks):
+            self._write(len(self.turns_waited))
+            self.turns_waited.append(self._turns)
+            self._looks, self._turns = [], 0
+
+
 class Conformance:
-    """The suite. `rows` of a slice are kept small, so that a few hundred rows make many turns."""
+    """The suite. `rows` of a slice are kept small, so that a few hundred rows make many turns.
+
+    one_write_lock: whether all writers of the backend wait for one lock, as SQLite's do.
+    """
 
     rows_per_slice = 20
+    one_write_lock = True
 
     def engine(self, target: str, db: Callable[[], Database], migrations: Sequence[Backfill], **options: Any) -> Report:
         """The engine under test: ours. A mutant overrides this."""
@@ -517,6 +558,30 @@ class Conformance:
         assert entry is not None
         assert entry.throttled["quiet hours"] == pytest.approx(1.0, abs=0.1)
         assert entry.active_s > 0
+
+    # -- other writers
+
+    def test_a_stock_writer_that_met_a_long_turn_is_served_before_the_next(self, harness: Harness) -> None:
+        if not self.one_write_lock:
+            pytest.skip("writers of this backend wait for rows, not for one lock")
+        target, time = self.family(harness), FakeClock()
+        harness.execute(target, "create table live (at bigint primary key)")
+        stranger = StockWriter(time, lambda at: harness.execute(target, f"insert into live values ({at})"))
+
+        def step(what: str, sql: str) -> None:
+            if what == "execute" and "update parents set n" in sql:
+                time.advance(0.025)  # a form that computes inside the lock: it cannot be made shorter by fewer rows
+                stranger.met_a_turn()
+            stranger.lock_is(held=what not in ("begin", "committed", "snapshot", "select"))
+
+        migration = Backfill(
+            name="long", table="parents", update="update parents set n = 1 where n = 0 and id between :first and :last"
+        )
+        outcome = self.go(harness, target, migration, step=step, clock=time)["long"]
+        assert outcome.status is Status.DONE
+        assert stranger.turns_waited[2:], "nobody met a turn, so nothing was tried"
+        # the first two are not known yet: SQLite does not tell who waits
+        assert max(stranger.turns_waited[2:]) <= 1
 
     # -- two runners
 
