@@ -1,9 +1,10 @@
-"""Write the browser's vocabulary, web/static/js/generated.js, from the Python enums that own it.
+"""Write what the web app has from Python: the vocabulary in js/generated.js, the list of early modules in index.html.
 
-`--check` writes nothing and fails when the file is stale.
+`--check` writes nothing and fails when one of them is stale.
 """
 
 import json
+import re
 import sys
 from pathlib import Path
 
@@ -11,7 +12,12 @@ from inchworm.errors import RequestRefused
 from inchworm.states import ACTIVE, ENDED, Status, Verb, asked
 from meshwire.enums import PayloadType, Role, Route
 
-TARGET = Path(__file__).parent.parent / "packages/hopscope/src/hopscope/web/static/js/generated.js"
+STATIC = Path(__file__).parent.parent / "packages/hopscope/src/hopscope/web/static"
+TARGET = STATIC / "js" / "generated.js"
+INDEX = STATIC / "index.html"
+FIRST_MODULE = STATIC / "js" / "main.js"
+PRELOADS = re.compile(r"(?<=<!-- modules of the first page -->\n).*?(?=<!-- end of modules -->)", re.DOTALL)
+IMPORT = re.compile(r"""(?:from|import)\s*["'](\.[^"']+)["']""")  # not import(…): that is asked for later
 
 # Words for people. A value without an entry is not offered for choice; the app shows it by its number.
 PAYLOAD_LABELS = {
@@ -77,13 +83,33 @@ def listed(rows: list[dict[str, object]]) -> str:
     return "[\n" + "".join(f"  {json.dumps(row)},\n" for row in rows) + "]"
 
 
+def modules_of(first: Path) -> list[Path]:
+    """The module and all that it imports without being asked later, in the order a browser finds them."""
+    found = [first]
+    for module in found:
+        for specifier in IMPORT.findall(module.read_text(encoding="utf-8")):
+            imported = (module.parent / specifier).resolve()
+            if imported not in found:
+                found.append(imported)
+    return found
+
+
+def index() -> str:
+    """index.html with a preload for each module of the first page: else a browser finds them one import at a time."""
+    lines = [
+        f'<link rel="modulepreload" href="/static/{module.relative_to(STATIC.resolve())}">\n'
+        for module in modules_of(FIRST_MODULE.resolve())[1:]
+    ]
+    return PRELOADS.sub("".join(lines), INDEX.read_text(encoding="utf-8"))
+
+
 def main() -> None:
-    """Write the file, or say that it is stale."""
-    if "--check" in sys.argv[1:]:
-        if not TARGET.exists() or TARGET.read_text(encoding="utf-8") != text():
-            sys.exit(f"{TARGET.name} is stale: run python tools/generate_js.py")
-        return
-    TARGET.write_text(text(), encoding="utf-8")
+    """Write the files, or say which of them is stale."""
+    for path, wanted in ((TARGET, text()), (INDEX, index())):
+        if "--check" not in sys.argv[1:]:
+            path.write_text(wanted, encoding="utf-8")
+        elif not path.exists() or path.read_text(encoding="utf-8") != wanted:
+            sys.exit(f"{path.name} is stale: run python tools/generate_js.py")
 
 
 if __name__ == "__main__":

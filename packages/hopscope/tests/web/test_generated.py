@@ -1,4 +1,4 @@
-"""The browser's vocabulary is the one of the Python enums."""
+"""What the web app has from Python is fresh: the words of the enums, the list of early modules."""
 
 import subprocess
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[4]
 
 
-def test_the_vocabulary_of_the_browser_is_not_stale() -> None:
+def test_the_vocabulary_and_the_early_modules_are_not_stale() -> None:
     done = subprocess.run(
         [sys.executable, str(ROOT / "tools" / "generate_js.py"), "--check"], capture_output=True, text=True, check=False
     )

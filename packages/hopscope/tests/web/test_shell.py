@@ -128,7 +128,7 @@ def banner(page: Page) -> Locator:
     return page.get_by_role("status")
 
 
-@pytest.mark.parametrize("path", ["/packets", "/map", "/system"])
+@pytest.mark.parametrize("path", ["/packets", "/map"])
 def test_a_running_migration_shows_within_two_seconds_and_leaves_within_ten(
     site: Installation, tab: Open, path: str
 ) -> None:
@@ -139,8 +139,7 @@ def test_a_running_migration_shows_within_two_seconds_and_leaves_within_ten(
     expect(banner(page)).to_contain_text("Last-heard times of packets", timeout=3500)  # a second of it is the server's
     expect(banner(page)).to_contain_text("250 / 1,000")
     expect(banner(page)).to_contain_text("25 %")
-    expect(banner(page)).to_contain_text("50 rows/s")
-    expect(banner(page)).to_contain_text("15 s left")
+    expect(banner(page)).to_contain_text(re.compile(r"\d+ rows/s · .*\d s left"))
     site.ledger(**row, status="done", rows_processed=1000, ended_at=started())
     expect(banner(page)).to_be_hidden(timeout=10_000)
 

@@ -26,7 +26,8 @@ PARSERS = (
     "DOMParser",
 )
 IMPORT = re.compile(
-    r"""(?:^|[\s;}])(?:import|export)\b[^;'"]*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']""", re.MULTILINE
+    r"""(?:^|[\s;}])(?:import|export)\b[^;'"(]*?from\s*["']([^"']+)["']|^import\s*["']([^"']+)["']|import\("([^"]+)"\)""",
+    re.MULTILINE,
 )
 
 
@@ -39,8 +40,8 @@ def test_every_import_names_a_file_that_is_there(module: Path) -> None:
     text = module.read_text(encoding="utf-8")
     if module.is_relative_to(VENDOR):
         text = re.sub(r"/\*.*?\*/", "", text, flags=re.DOTALL)  # prose in comments speaks of importing, too
-    for named, bare in IMPORT.findall(text):
-        specifier = named or bare
+    for forms in IMPORT.findall(text):
+        specifier = "".join(forms)
         if specifier.startswith((".", "/")) or not module.is_relative_to(VENDOR):
             assert specifier.startswith(("./", "../")), specifier
             assert (module.parent / specifier).resolve().is_file(), specifier

@@ -8,27 +8,21 @@ import { watchMigrations } from "./migrations.js";
 import { route } from "./router.js";
 import { PLACES, Shell } from "./parts/shell.js";
 import { PacketsPage } from "./pages/packets.js";
-import { MapPage } from "./pages/map.js";
-import { NodesPage } from "./pages/nodes.js";
-import { NodePage } from "./pages/node.js";
-import { ChannelsPage } from "./pages/channels.js";
-import { ObserversPage } from "./pages/observers.js";
-import { ObserverPage } from "./pages/observer.js";
-import { SystemPage } from "./pages/system.js";
 import { UnknownPage } from "./pages/unknown.js";
+import { lazy } from "./parts/lazy.js";
 
 const PAGES = {
   packets: PacketsPage,
-  map: MapPage,
-  nodes: NodesPage,
-  node: NodePage,
-  channels: ChannelsPage,
-  observers: ObserversPage,
-  observer: ObserverPage,
-  system: SystemPage,
+  map: lazy(() => import("./pages/map.js"), "MapPage"),
+  nodes: lazy(() => import("./pages/nodes.js"), "NodesPage"),
+  node: lazy(() => import("./pages/node.js"), "NodePage"),
+  channels: lazy(() => import("./pages/channels.js"), "ChannelsPage"),
+  observers: lazy(() => import("./pages/observers.js"), "ObserversPage"),
+  observer: lazy(() => import("./pages/observer.js"), "ObserverPage"),
+  system: lazy(() => import("./pages/system.js"), "SystemPage"),
   unknown: UnknownPage,
 };
-
+const PRELOAD_AFTER_MS = 3000;
 const OTHER_TITLES = { node: "Node", observer: "Observer", unknown: "Not found" };
 
 effect(() => {
@@ -42,3 +36,4 @@ watchMigrations();
 const root = document.getElementById("app");
 root.replaceChildren();
 render(html`<${Shell} pages=${PAGES} />`, root);
+setTimeout(() => Object.values(PAGES).forEach((page) => page.preload?.()), PRELOAD_AFTER_MS);

@@ -4,7 +4,7 @@ import { signal } from "./ui.js";
 import { request } from "./api.js";
 
 const POLL_MS = 1500; // a migration must show within 2 s
-const FAREWELL_MS = 6000; // and a finished one leave within 10 s
+const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the server's memory included
 
 /** @typedef {{name: string, status: string, rowsProcessed: number, rowsTotal: number | null, rowsTotalEstimated?: boolean,
  *   rate: number | null, etaSeconds: number | null, errorMessage: string | null, reason: string | null, quarantined?: number,

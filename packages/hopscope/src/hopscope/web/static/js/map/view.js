@@ -96,7 +96,7 @@ export class NodeMap {
   fit(covered = 0) {
     if (!this.nodes.length) return;
     this.placed = true;
-    this.map.fitBounds(latLngBounds(core(this.nodes)), { paddingTopLeft: [48 + covered, 64], paddingBottomRight: [120, 48], maxZoom: 12, animate: false });
+    this.map.fitBounds(latLngBounds(core(this.nodes)), { paddingTopLeft: [40 + covered, 64], paddingBottomRight: covered ? [120, 48] : [40, 40], maxZoom: 12, animate: false });
   }
 
   /** Colours changed. */

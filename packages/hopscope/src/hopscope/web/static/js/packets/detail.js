@@ -73,7 +73,7 @@ function Receptions({ list, type }) {
       </div>
       <div class="reception-when num" title=${absolute(toMs(reception.timestamp))}>${offset(toMs(reception.timestamp) - begin)}</div>
       <div class="reception-signal num">${decibel(reception.snr)}<span class="dim">, ${decibel(reception.rssi, "dBm")}</span></div>
-      <div class="reception-path">${trace ? html`<span class="dim">trace</span>` : html`<${Hops} hops=${parsed(reception.path_json)?.length ? parsed(reception.path_json) : []} most=${14} />`}</div>
+      <div class="reception-path">${trace ? html`<span class="dim">trace</span>` : html`<${Hops} hops=${parsed(reception.path_json)?.length ? parsed(reception.path_json) : []} room=${380} />`}</div>
     </li>`)}
   </ol>`;
 }

@@ -28,8 +28,8 @@ export function Scope({ seed }) {
   }, []);
   useEffect(() => seen.current.seed(seed), [seed.length > 0]);
   return html`<figure class="scope" aria-label="Receptions of the last two minutes">
-    <canvas ref=${canvas} aria-hidden="true"></canvas>
     <figcaption><strong class="num">${count(words.receptions)}</strong> receptions of <strong class="num">${count(words.packets)}</strong> packets by <strong class="num">${count(words.observers)}</strong> observers in two minutes</figcaption>
+    <canvas ref=${canvas} aria-hidden="true"></canvas>
   </figure>`;
 }
 

@@ -59,7 +59,7 @@ function Adverts({ list }) {
       <td><${AirText} text=${packet.observer_name} cap=${28} none="–" /></td>
       <td class="right num">${decibel(packet.snr)}</td>
       <td class="right num">${count(packet.observation_count)}</td>
-      <td><${Hops} hops=${pathOf(packet)} most=${5} /></td>
+      <td><${Hops} hops=${pathOf(packet)} room=${260} /></td>
       <td><a class="mono" href=${`/packets/${packet.hash}`}>${String(packet.hash).slice(0, 8)}</a></td>
     </tr>`)}</tbody>
   </table></div>`;

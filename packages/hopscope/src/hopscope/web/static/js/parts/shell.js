@@ -7,6 +7,7 @@ import { lastFrameAt, liveState } from "../live.js";
 import { reachable } from "../api.js";
 import { client } from "../client.js";
 import { fit } from "../text.js";
+import { focusHeading } from "./focus.js";
 import { Icon } from "./icons.js";
 import { Banner } from "./banner.js";
 
@@ -28,7 +29,7 @@ export function Shell({ pages }) {
   const first = useRef(true);
   useEffect(() => {
     if (first.current) first.current = false;
-    else main.current?.querySelector("h1")?.focus({ preventScroll: true });
+    else focusHeading();
   }, [page]);
   return html`<div class="shell">
     <a class="skip" href="#main" onClick=${(event) => (event.preventDefault(), main.current.focus())}>Skip to the page</a>

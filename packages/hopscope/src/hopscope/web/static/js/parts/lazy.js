@@ -1,0 +1,34 @@
+// A page whose modules are loaded when it is first opened, so that the first page does not wait for the map's library.
+
+import { html, useEffect, useState } from "../ui.js";
+import { headingCame } from "./focus.js";
+import { Failure, Loading } from "./states.js";
+
+/**
+ * @param {() => Promise<any>} load imports the module @param {string} name of the component it exports
+ * @returns {((props: any) => any) & {preload: () => void}}
+ */
+export function lazy(load, name) {
+  let Page = null;
+  const fetched = () => load().then((module) => (Page = module[name]));
+
+  function Lazy(props) {
+    const [error, setError] = useState(null);
+    const [, shown] = useState(Page !== null);
+    const begin = () => {
+      setError(null);
+      fetched().then(() => {
+        shown(true);
+        requestAnimationFrame(headingCame);
+      }, setError);
+    };
+    useEffect(() => {
+      if (!Page) begin();
+    }, []);
+    if (Page) return html`<${Page} ...${props} />`;
+    if (error) return html`<${Failure} error=${new Error("Its files did not arrive.")} what="This page" retry=${begin} />`;
+    return html`<${Loading} what="page" />`;
+  }
+  Lazy.preload = () => void (Page || fetched().catch(() => undefined)); // a failure shows when the page is opened
+  return Lazy;
+}
