@@ -63,6 +63,10 @@ class UnsafeConnection(InchwormError):
     """A connection would be used in a way that can corrupt the file: after fork(), or through a second SQLite."""
 
 
+class PlanRefused(InchwormError):
+    """A look at the costs found that a migration would not work well; nothing was changed."""
+
+
 class DatabaseFault(InchwormError):
     """The database refused something; the subclasses say what that means for the runner."""
 

@@ -65,14 +65,19 @@ class Keyset:
 
     @property
     def count(self) -> str:
-        return self._fill("count", conditions=f"{self._compare('>=', 'low')} and {self._compare('<=', 'high')}")
+        return self._fill("count", conditions=self.inside)
+
+    @property
+    def inside(self) -> str:
+        """The condition of count and touch: between `:low_*` and `:high_*`, inclusive."""
+        return f"{self._compare('>=', 'low')} and {self._compare('<=', 'high')}"
 
     def touch(self, columns: Sequence[str]) -> str:
         """The key and these columns of the rows between `:low_*` and `:high_*`."""
         return self._fill(
             "touch",
             columns=", ".join(quoted(c) for c in columns),
-            conditions=f"{self._compare('>=', 'low')} and {self._compare('<=', 'high')}",
+            conditions=self.inside,
         )
 
     def range_params(self, first: Key, last: Key) -> dict[str, KeyValue]:

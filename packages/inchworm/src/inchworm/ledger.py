@@ -217,6 +217,11 @@ def register(turn: Turn, name: str, kind: str, fingerprint: str, now: str) -> No
     remember(turn, name, None, Status.PENDING, reason=None, by=None, epoch=0, rows=0, now=now)
 
 
+def set_forecast(turn: Turn, name: str, forecast: str) -> None:
+    """Keep what plan expected, so that the report can set it beside what happened."""
+    turn.execute(SQL["set_forecast"], {"name": name, "forecast": forecast})
+
+
 def claim(turn: Turn, was: Entry, claimed: Entry, reason: str, now: str) -> None:
     """Take the lease with the next epoch; LeaseLost when another runner was faster."""
     taken = turn.execute(

@@ -9,7 +9,10 @@ from inchworm.states import Status
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How one migration stands when the run ends; seconds. `reason`: why it did not end, `error`: why it failed."""
+    """How one migration stands when the run ends; seconds. `reason`: why it did not end, `error`: why it failed.
+
+    forecast: JSON that plan recorded (see `inchworm.forecast.read_forecast`), None when nobody planned.
+    """
 
     name: str
     status: Status
@@ -20,6 +23,7 @@ class Outcome:
     throttled: Mapping[str, float] = field(default_factory=dict)
     reason: str | None = None
     error: str | None = None
+    forecast: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

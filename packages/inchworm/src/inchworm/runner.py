@@ -367,6 +367,7 @@ class Engine:
             entry.throttled,
             entry.reason or self._reasons.get(entry.name),
             entry.error,
+            entry.forecast,
         )
 
     def _now(self) -> str:

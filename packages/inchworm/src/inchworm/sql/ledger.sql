@@ -25,6 +25,10 @@ select * from _async_migrations order by started_at, name
 insert into _async_migrations (name, status, kind, fingerprint, started_at, last_update_at)
 values (:name, 'pending', :kind, :fingerprint, null, :now)
 
+-- name: set_forecast
+-- once, by plan, before a migration begins
+update _async_migrations set forecast = :forecast where name = :name
+
 -- name: claim
 -- a runner takes the lease; the epoch fences every other one out
 update _async_migrations set status = :status, holder = :holder, epoch = :epoch, lease_until = :lease_until,
