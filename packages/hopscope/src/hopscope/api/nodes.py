@@ -159,7 +159,7 @@ def newest_adverts(db: Snapshot, node: NodeRow) -> packets.PacketPage:
     return packets.page(db, packets.PacketQuery(nodes=(node.id,), limit=RECENT))
 
 
-@get("/api/nodes/{key:str}", opt=OPEN | PURE, sync_to_thread=True, tags=["nodes"])
+@get("/api/nodes/{key:str}", opt=OPEN | PURE, sync_to_thread=True, tags=["nodes"], raises=[Ambiguous])
 def node(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> NodeDetail:
     """A node by its public key, or by the first 8 or more digits of it when only one node's key begins so."""
     facts = context.facts.current()
@@ -173,7 +173,7 @@ def node(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> 
     return NodeDetail(node_out(seen.node, facts.veil), [show.packet(row) for row in seen.adverts.rows])
 
 
-@get("/api/nodes/{key:str}/health", opt=OPEN, sync_to_thread=True, tags=["nodes"])
+@get("/api/nodes/{key:str}/health", opt=OPEN, sync_to_thread=True, tags=["nodes"], raises=[Ambiguous])
 def node_health(context: Given, key: Annotated[str, PathParameter(max_length=100)]) -> NodeHealth:
     """Who heard a node's newest 200 adverts, and how well."""
     facts = context.facts.current()

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 from litestar import Litestar, Request, Response, get
+from litestar.routes import HTTPRoute
 
 from hopscope.api.access import OPEN
 
@@ -17,7 +18,8 @@ ERRORS = {
     "400": "The request cannot be understood.",
     "503": "The database cannot be served now; the error says why.",
 }
-KEYED = {"403": "This needs the operator's key in the header X-API-Key, and one to be configured."}
+FORBIDDEN = {"403": "This needs the operator's key in the header X-API-Key, and one to be configured."}
+NOT_FOUND = {"404": "There is nothing with this name."}
 
 
 @get("/api/spec", opt=OPEN, sync_to_thread=False, include_in_schema=False)
@@ -31,17 +33,33 @@ def description(app: Litestar) -> bytes:
     """The description as JSON; made once."""
     document = app.openapi_schema.to_schema()
     document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
-    for operations in document["paths"].values():
+    guarded = operator_paths(app)
+    for path, operations in document["paths"].items():
         for operation in operations.values():
-            errors = ERRORS | (KEYED if operation.pop("x-access", None) == "operator" else {})
-            described = {status: problem(text) for status, text in errors.items()}
-            operation["responses"] = operation["responses"] | described | known_errors(operation["responses"])
+            errors = ERRORS | (FORBIDDEN if path in guarded else {}) | (NOT_FOUND if "{" in path else {})
+            # An operation's own errors, as 409, keep their description and get our form.
+            own = {status: body["description"] for status, body in operation["responses"].items() if status >= "400"}
+            either_shape(operation["responses"])
+            operation["responses"] |= {status: problem(text) for status, text in (own | errors).items()}
     return msgspec.json.encode(document)
 
 
-def known_errors(responses: dict[str, Any]) -> dict[str, Any]:
-    """Answers that a route describes itself, as 404, in our form."""
-    return {status: problem(body["description"]) for status, body in responses.items() if status in ("404", "409")}
+def either_shape(responses: dict[str, Any]) -> None:
+    """An answer of one of two shapes may fit both: an empty page of packets is also an empty page of groups."""
+    for response in responses.values():
+        for media in response.get("content", {}).values():
+            if "oneOf" in media["schema"]:
+                media["schema"]["anyOf"] = media["schema"].pop("oneOf")
+
+
+def operator_paths(app: Litestar) -> set[str]:
+    """The paths that need the operator's key."""
+    routes = [route for route in app.routes if isinstance(route, HTTPRoute)]
+    return {
+        route.path_format
+        for route in routes
+        if any(handler.opt.get("access") == "operator" for handler in route.route_handlers)
+    }
 
 
 def problem(text: str) -> dict[str, Any]:
