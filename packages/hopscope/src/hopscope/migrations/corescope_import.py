@@ -3,7 +3,7 @@
 Newest rows first, so that yesterday is there before last year. Runs nothing itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -91,7 +91,7 @@ def bytes_needed(plans: Sequence[TablePlan]) -> int:
 class _Table:
     """How a table is converted and written."""
 
-    transform: Callable[[Sequence[Row]], Iterator[dict[str, SqlValue]]]
+    transform: Callable[[Sequence[Row]], Iterable[dict[str, SqlValue]]]
     write: importing.Write
 
 

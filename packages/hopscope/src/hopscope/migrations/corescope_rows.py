@@ -27,6 +27,7 @@ from hopscope.migrations.corescope_values import (
     whole,
 )
 from hopscope.model import PacketFacts
+from hopscope.store.importing import Observed, packed
 
 Row = Mapping[str, SqlValue]
 Decode = Callable[[bytes], PacketFacts | str]  # the text says why the frame is refused
@@ -41,9 +42,6 @@ def _columns(key: str, *names: str) -> dict[str, SqlValue]:
 
 
 TRANSMISSION = _columns("id", "hash", "first_seen", "type", "route", "version", "frame", "payload_at", "region")
-OBSERVATION = _columns(
-    "id", "hash", "observer", "heard_at", "head", "path_len", "path", "snr", "rssi", "score", "direction"
-)
 OBSERVER = _columns(
     "rowid", "ident", "name", "iata", "first_seen", "last_seen", "last_packet_at", "model", "firmware",
     "client_version", "radio", "battery_mv", "uptime_s", "noise_floor", "clock_skew_ms", "clock_naive_at",
@@ -61,13 +59,17 @@ EDGE = _columns("rowid", "node_a", "node_b", "count", "last_seen")
 def refused(row: Row, why: Refused, columns: dict[str, SqlValue]) -> dict[str, SqlValue]:
     """A row for the quarantine: its key, the reason, one sentence, and the row itself."""
     key = next(iter(columns))
-    record = json.dumps({k: v for k, v in row.items() if v is not None}, default=repr, ensure_ascii=False)
     return columns | {
         key: row[key],
         "refusal": why.reason.value,
         "detail": why.detail,
-        "record": record.encode("utf-8", "surrogatepass")[:RECORD_LIMIT],
+        "record": _record(row),
     }
+
+
+def _record(row: Row) -> bytes:
+    record = json.dumps({k: v for k, v in row.items() if v is not None}, default=repr, ensure_ascii=False)
+    return record.encode("utf-8", "surrogatepass")[:RECORD_LIMIT]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,41 +125,51 @@ def _region(matched: str | None, stored: SqlValue) -> str | None:
     return name if matched == "" and name is not None and name.startswith("#") else matched
 
 
-def observations(rows: Sequence[Row], *, frames: Frames, now: int) -> Iterator[dict[str, SqlValue]]:
-    """`observations`: each with its own frame's path where it has one, else with path_json."""
-    for row in rows:
-        found = _observation(row, frames, now)
-        yield refused(row, found, OBSERVATION) if isinstance(found, Refused) else found
+def observations(rows: Sequence[Row], *, frames: Frames, now: int) -> list[dict[str, SqlValue]]:
+    """`observations`: each with its own frame's path where it has one, else with path_json.
+
+    The whole slice as one value (see `importing.packed`): there are millions, and the engine copies each row it is
+    given several times.
+    """
+    found = [_observation(row, frames, now) for row in rows]
+    return packed("id", found)
 
 
-def _observation(row: Row, frames: Frames, now: int) -> dict[str, SqlValue] | Refused:
+def _observation(row: Row, frames: Frames, now: int) -> Observed:
     if row["known_transmission"] is None:
-        return Refused(Refusal.NO_TRANSMISSION, f"transmission {row['transmission_id']!r} is not in the file")
+        return _refused(row, Refusal.NO_TRANSMISSION, f"transmission {row['transmission_id']!r} is not in the file")
     packet = frames.facts(row["packet_hex"])
     if isinstance(packet, Refused):
-        return Refused(Refusal.TRANSMISSION_REFUSED, f"its transmission was refused: {packet.detail}")
+        return _refused(row, Refusal.TRANSMISSION_REFUSED, f"its transmission was refused: {packet.detail}")
     heard_at = time_ms(row["timestamp"], now=now)
     if heard_at is None:
-        return Refused(Refusal.BAD_TIME, "it has no usable time")
+        return _refused(row, Refusal.BAD_TIME, "it has no usable time")
     head, path = _heard(row, packet)
     if isinstance(path, Refused):
-        return path
-    return {
-        "id": row["id"],
-        "refusal": None,
-        "detail": None,
-        "record": None,
-        "hash": packet.hash,
-        "observer": observer_ident(row["observer"]),
-        "heard_at": heard_at,
-        "head": head,
-        "path_len": path.length_byte,
-        "path": path.hashes,
-        "snr": number(row["snr"]),
-        "rssi": whole(row["rssi"]),
-        "score": whole(row["score"]),
-        "direction": 1 if row["direction"] == "tx" else 0,
-    }
+        return _refused(row, path.reason, path.detail)
+    return Observed(
+        _key(row),
+        packet.hash,
+        observer_ident(row["observer"]),
+        heard_at,
+        head,
+        path.length_byte,
+        path.hashes,
+        number(row["snr"]),
+        whole(row["rssi"]),
+        whole(row["score"]),
+        1 if row["direction"] == "tx" else 0,
+    )
+
+
+def _refused(row: Row, reason: Refusal, detail: str) -> Observed:
+    return Observed(_key(row), refusal=reason.value, detail=detail, record=_record(row))
+
+
+def _key(row: Row) -> int:
+    key = row["id"]
+    assert isinstance(key, int)  # the table's primary key
+    return key
 
 
 def _heard(row: Row, packet: PacketFacts) -> tuple[bytes | None, Path | Refused]:

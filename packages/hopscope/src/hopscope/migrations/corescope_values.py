@@ -8,11 +8,13 @@ import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 
 SqlValue = int | float | str | bytes | None
 
 EARLIEST_MS = 946_684_800_000  # 2000-01-01; before it there was no MeshCore, only clocks that were never set
 DAY_MS = 86_400_000
+EPOCH_MS_FROM = 100_000_000_000  # 1e11 s is the year 5138, so from here on it is milliseconds
 FRAME_LIMIT = 255  # bytes on the air
 PATH_LIMIT = 64  # bytes; the firmware's MAX_PATH_SIZE
 HOPS_LIMIT = 63  # six bits of the path length byte
@@ -56,14 +58,17 @@ def time_ms(value: SqlValue, *, now: int) -> int | None:
 
     None for everything else, for times before 2000, and for times more than a day after `now` (clocks run ahead).
     """
-    found = _epoch_ms(value) if isinstance(value, int | float) else _text_ms(value) if isinstance(value, str) else None
+    if isinstance(value, int):
+        found: int | None = value * 1000 if value < EPOCH_MS_FROM else value
+    else:
+        found = _epoch_ms(value) if isinstance(value, float) else _text_ms(value) if isinstance(value, str) else None
     return found if found is not None and EARLIEST_MS <= found <= now + DAY_MS else None
 
 
 def _epoch_ms(value: float) -> int | None:
-    if isinstance(value, float) and not math.isfinite(value):
+    if not math.isfinite(value):
         return None
-    return round(value) if value >= 100_000_000_000 else round(value * 1000)  # 1e11 s is the year 5138
+    return round(value) if value >= EPOCH_MS_FROM else round(value * 1000)
 
 
 def _text_ms(value: str) -> int | None:
@@ -137,6 +142,8 @@ def number(value: SqlValue) -> float | None:
     """A finite number, also from text with a unit ("-7.5 dB"); None for everything else."""
     if value is None:
         return None
+    if isinstance(value, float) and -1e15 < value < 1e15:
+        return value
     if isinstance(value, str):
         try:
             value = float(value.split()[0]) if value.strip() else None
@@ -170,6 +177,7 @@ def node_key(value: SqlValue) -> bytes | None:
         return None
 
 
+@lru_cache(1024)
 def observer_ident(value: SqlValue) -> str | None:
     """An observer's id as hopscope writes it: 64 upper-case hex digits, or the word of a bridge as it is."""
     if not isinstance(value, str):

@@ -4,10 +4,11 @@ Takes the mappings of `migrations.corescope_rows`; opens no transaction and read
 """
 
 import json
+import marshal
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from hopscope.store.connection import sql
 from hopscope.store.faults import as_faults
@@ -109,20 +110,56 @@ def _untouched(origin: Origin, transmission_id: int) -> dict[str, SqlValue]:
     return {"source_id": origin.source_id, "transmission_id": transmission_id, **before}
 
 
+class Observed(NamedTuple):
+    """An observation of the source as it is to be stored, or why it is not. The columns are those of schema.sql."""
+
+    key: int  # in the source
+    hash: bytes = b""
+    observer: str | None = None
+    heard_at: int = 0
+    head: bytes | None = None
+    path_len: int = 0
+    path: bytes = b""
+    snr: float | None = None
+    rssi: int | None = None
+    score: int | None = None
+    direction: int = 0
+    refusal: str | None = None
+    detail: str | None = None
+    record: bytes | None = None
+
+
+def packed(key: str, rows: Sequence[Observed]) -> list[dict[str, SqlValue]]:
+    """Many rows as one for the engine; `unpacked` takes them apart in the same process."""
+    return [{key: rows[-1].key, "rows": marshal.dumps([tuple(row) for row in rows])}] if rows else []
+
+
+def unpacked(rows: Sequence[Row]) -> list[Observed]:
+    """What `packed` packed."""
+    found: list[Observed] = []
+    for row in rows:
+        data = row["rows"]
+        assert isinstance(data, bytes)
+        found += map(Observed._make, marshal.loads(data))
+    return found
+
+
 def observations(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
-    """Store receptions that are not known; a known one is given what it lacks."""
-    good = _good(rows)
+    """Store receptions that are not known; a known one is given what it lacks. The rows are `packed`."""
+    received = unpacked(rows)
+    good = [row for row in received if row.refusal is None]
     work = _Receptions(turn, origin)
     work.load(good)
-    merged, lost = 0, []
+    merged, refused = 0, [row for row in received if row.refusal is not None]
     for place, row in enumerate(good):
         outcome = work.add(place, row)
-        merged += outcome == "merged"
-        if outcome == "lost":
-            lost.append({**row, "refusal": NOT_STORED, "detail": NOT_STORED_DETAIL, "record": b""})
+        if outcome == "merged":
+            merged += 1
+        elif outcome == "lost":
+            refused.append(row._replace(refusal=NOT_STORED, detail=NOT_STORED_DETAIL, record=b""))
     work.write()
-    _account(turn, origin, [*(row for row in rows if row["refusal"]), *lost], created=len(work.new), merged=merged)
-    return len(rows)
+    _account(turn, origin, [row._asdict() for row in refused], created=len(work.new), merged=merged)
+    return len(received)
 
 
 @dataclass(slots=True)
@@ -152,69 +189,57 @@ class _Receptions:
         self._next = _newest_ids(turn)[1]
         self.new: list[tuple[SqlValue, ...]] = []
 
-    def load(self, rows: Sequence[Row]) -> None:
+    def load(self, rows: Sequence[Observed]) -> None:
         """Transmissions, observers and possible copies of the slice in one statement."""
-        wanted = [[_hex(r["hash"]), r["observer"], r["heard_at"], WINDOW_MS if r["observer"] else 0] for r in rows]
+        wanted = [[row.hash.hex(), row.observer, row.heard_at, WINDOW_MS if row.observer else 0] for row in rows]
         params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "source_id": self._origin.source_id}
-        found = self._turn.select(sql("importing")["match_observations"], params)
-        for place, tx, first_seen, touched, observer, known, *copy, snr, rssi in found.rows:
+        found: Iterable[Any] = self._turn.select(sql("importing")["match_observations"], params).rows
+        for place, tx, first_seen, touched, observer, known, *copy, snr, rssi in found:
             if tx is None:
                 continue
-            row = rows[_int(place)]
-            self._ids[_int(place)] = _int(tx)
-            self._transmissions.setdefault(_int(tx), _Known(_int(tx), _int(first_seen)))
-            if touched is None:
-                self._touched.setdefault(_int(tx), _untouched(self._origin, _int(tx)))
+            self._ids[place] = tx
+            if tx not in self._transmissions:
+                self._transmissions[tx] = _Known(tx, first_seen)
+                if touched is None:
+                    self._touched[tx] = _untouched(self._origin, tx)
             if observer is not None:
-                self._observers[str(row["observer"])] = _int(observer)
+                self._observers[str(rows[place].observer)] = observer
             if known is not None:
-                pair = _int(tx), None if observer is None else _int(observer)
-                stored = _Stored(_int(known), Copy(*copy), (snr, rssi))  # type: ignore[arg-type]
-                self._stored.setdefault(pair, {})[stored.id] = stored
+                self._stored.setdefault((tx, observer), {})[known] = _Stored(known, Copy(*copy), (snr, rssi))
 
-    def add(self, place: int, row: Row) -> str:
+    def add(self, place: int, row: Observed) -> str:
         """What became of the row: new, merged, or lost because its transmission is not stored."""
         tx = self._ids.get(place)
         if tx is None:
             return "lost"
         pair = tx, self._observer(row)
-        one = _Stored(self._next + 1, _copy(row), (row["snr"], row["rssi"]))
-        for stored in self._stored.get(pair, {}).values():
-            if _same(stored, one, known_observer=pair[1] is not None):
-                self._completions.append({**row, "id": stored.id})
+        copy = Copy(None, row.heard_at, row.head, row.path_len, row.path)
+        one = _Stored(self._next + 1, copy, (row.snr, row.rssi))
+        stored = self._stored.setdefault(pair, {})
+        for known in stored.values():
+            if _same(known, one, known_observer=pair[1] is not None):
+                self._completions.append(
+                    {"id": known.id, "head": row.head, "snr": row.snr, "rssi": row.rssi, "score": row.score}
+                )
                 return "merged"
         self._next += 1
-        self._stored.setdefault(pair, {})[one.id] = one
-        self.new.append(
-            (
-                one.id,
-                tx,
-                pair[1],
-                self._origin.source_id,
-                row["heard_at"],
-                row["head"],
-                row["path_len"],
-                row["path"],
-                row["snr"],
-                row["rssi"],
-                row["score"],
-                row["direction"],
-            )
-        )
-        self._first(self._transmissions[tx], one.copy.heard_at)
+        stored[one.id] = one
+        self.new.append((one.id, tx, pair[1], self._origin.source_id, *row[3:11]))
+        self._first(self._transmissions[tx], row.heard_at)
         return "new"
 
-    def _observer(self, row: Row) -> int | None:
-        ident = row["observer"]
+    def _observer(self, row: Observed) -> int | None:
+        ident = row.observer
         if ident is None:
             return None
-        if str(ident) not in self._observers:
+        known = self._observers.get(ident)
+        if known is None:
             statements = sql("importing")
-            self._turn.execute(statements["insert_observer"], {"ident": ident, "at": row["heard_at"]})
+            self._turn.execute(statements["insert_observer"], {"ident": ident, "at": row.heard_at})
             found = self._turn.select(statements["observer_id"], {"ident": ident}).one()
             assert found is not None  # just inserted
-            self._observers[str(ident)] = _int(found[0])
-        return self._observers[str(ident)]
+            known = self._observers[ident] = _int(found[0])
+        return known
 
     def _first(self, known: _Known, heard_at: int) -> None:
         if heard_at >= known.first_seen:
@@ -232,10 +257,6 @@ class _Receptions:
             connection.executemany(sql("importing")["insert_observation"], self.new)
         _apply(self._turn, "complete_observation", self._completions)
         _count(self._turn, "observations", len(self.new))
-
-
-def _copy(row: Row) -> Copy:
-    return Copy(None, row["heard_at"], row["head"], row["path_len"], row["path"])  # type: ignore[arg-type]
 
 
 def _same(stored: _Stored, new: _Stored, *, known_observer: bool) -> bool:
