@@ -17,7 +17,7 @@ PACKETS, RECEPTIONS = 2_000, 16_000
 OBSERVERS = [f"{n:02X}" * 32 for n in range(1, 9)]
 
 
-def history(path: Path) -> None:
+def history(path: Path, receptions: int = RECEPTIONS) -> None:
     """Adverts and acknowledgements of the last days, heard again and again."""
     dice, file = random.Random(7), CoreScopeFile(path)
     file.db.execute("begin")
@@ -34,7 +34,7 @@ def history(path: Path) -> None:
         )
         frame = encode.frame(1, 4 if number % 5 == 0 else 3, payload)
         packets.append(file.transmission(frame, now - 400_000 + number))
-    for number in range(RECEPTIONS):
+    for number in range(receptions):
         hops = [dice.randbytes(1).hex().upper() for _ in range(dice.randint(0, 6))]
         file.observation(dice.choice(packets), dice.choice(known), now - 300_000 + number * 7, hops)
     file.db.execute("commit")
