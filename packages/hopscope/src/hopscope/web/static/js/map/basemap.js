@@ -144,7 +144,7 @@ function degrees(pen, { x, y, z }, scale, left, top, size) {
     const py = Math.round(yOf(k * step)) + 0.5;
     pen.moveTo(0, py);
     pen.lineTo(size, py);
-    if (x % 2 === 0) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "S" : "N"}`, 6, py - 4]);
+    if (x % 2 === 0 && py > 26) words.push([`${Math.abs(k * step).toFixed(digits)}°${k < 0 ? "S" : "N"}`, 6, py - 4]);
   }
   pen.stroke();
   pen.globalAlpha = 0.75;

@@ -4,7 +4,7 @@ import { Canvas, CircleMarker } from "../../vendor/leaflet/leaflet.js";
 import { ROLE_COLORS, ROLE_SHAPES } from "../parts/kind.js";
 import { token } from "../theme.js";
 
-const CELL_PX = 46; // nodes closer than about this share one mark
+const CELL_PX = 38; // nodes closer than about this share one mark
 const shapes = new Map();
 const shapeOf = (role) => {
   const d = ROLE_SHAPES[role] ?? ROLE_SHAPES.companion;
