@@ -447,13 +447,15 @@ class Conformance:
         self, harness: Harness, fault: type[DatabaseFault], what: str
     ) -> None:
         target = self.family(harness, parents=100)
-        count = 0
+        count, walking = 0, False
 
         def step(now: str, sql: str) -> None:
-            nonlocal count
+            nonlocal count, walking
+            if now == "committed":
+                walking = walking or 1 in self.values(harness, target, "n")
             if now == what and ("parents" in sql or what in ("begin", "commit") or "_async" in sql):
                 count += 1
-                if count in (9, 10, 13) and self.values(harness, target, "n").count(1):
+                if count in (9, 10, 13) and walking:
                     raise fault("injected")
 
         outcome = self.go(harness, target, count_up(), step=step)["count_up"]

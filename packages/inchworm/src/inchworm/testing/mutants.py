@@ -59,6 +59,9 @@ class Passing:
     def build_index(self, create: str, *, limit_s: float) -> None:
         self.inner.build_index(create, limit_s=limit_s)
 
+    def is_gone(self, holder: str) -> bool:
+        return self.inner.is_gone(holder)
+
     def close(self) -> None:
         self.inner.close()
 
@@ -78,6 +81,9 @@ class PassingTurn:
 
     def execute(self, sql: str, params: Params) -> int:
         return self.inner.execute(sql, params)
+
+    def hold(self, sql: str, params: Params) -> None:
+        self.inner.hold(sql, params)
 
     def apply(self, sql: str, rows: Rows) -> Sequence[bool]:
         return self.inner.apply(sql, rows)

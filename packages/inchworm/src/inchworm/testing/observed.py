@@ -52,6 +52,9 @@ class Observed:
     def build_index(self, create: str, *, limit_s: float) -> None:
         self._inner.build_index(create, limit_s=limit_s)
 
+    def is_gone(self, holder: str) -> bool:
+        return self._inner.is_gone(holder)
+
     def close(self) -> None:
         self._inner.close()
 
@@ -80,6 +83,10 @@ class _Turn:
     def execute(self, sql: str, params: Params) -> int:
         self._step("execute", sql)
         return self._inner.execute(sql, params)
+
+    def hold(self, sql: str, params: Params) -> None:
+        self._step("hold", sql)
+        self._inner.hold(sql, params)
 
     def apply(self, sql: str, rows: Rows) -> Sequence[bool]:
         self._step("apply", sql)
