@@ -20,6 +20,12 @@ def setup(level: str) -> None:
     _logger.handlers[:] = [handler]
     _logger.propagate = False
     _logger.setLevel(level.upper())
+    engine = logging.getLogger("inchworm")
+    fields = logging.StreamHandler(sys.stderr)
+    fields.setFormatter(_EngineFormatter("%(asctime)s %(levelname)s %(message)s"))
+    engine.handlers[:] = [fields]
+    engine.propagate = False
+    engine.setLevel(level.upper())
 
 
 class _Formatter(logging.Formatter):
@@ -28,6 +34,19 @@ class _Formatter(logging.Formatter):
     def formatException(self, ei: Any) -> str:  # noqa: N802  (the name is logging's)
         lines = super().formatException(ei).splitlines()
         return "\n".join("  | " + line.encode("unicode_escape").decode("ascii") for line in lines)
+
+
+class _EngineFormatter(_Formatter):
+    """The migration engine gives its event as the message and its fields as `extra`."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """As ours: the event, then key=value."""
+        fields = {key: value for key, value in vars(record).items() if key not in _OF_EVERY_RECORD}
+        record.msg, record.args = line(record.getMessage(), fields), ()
+        return super().format(record)
+
+
+_OF_EVERY_RECORD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime"}
 
 
 def debug(event: str, **fields: object) -> None:

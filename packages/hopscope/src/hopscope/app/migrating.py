@@ -1,5 +1,6 @@
 """Migrations beside live ingest in the writer process: a thread for them, behind the gate that ingest passes first."""
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from inchworm.gate import WriteGate
 from meshwire import KeyRing
 
 LOOK_S = 0.2
+SWITCH_S = (
+    0.0005  # ingest takes the interpreter back after each of a batch's dozens of statements; 5 ms each would add up
+)
 
 
 class _Either:
@@ -45,6 +49,8 @@ def migrating(settings: Settings, keys: KeyRing, gate: WriteGate, *, stop: StopT
     The reason of `stop` is recorded as the cause of the interruption.
     """
     ended = StopToken()
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(SWITCH_S)
     service = Service(Work(settings.database, keys, settings.stall_budget_ms, gate))
     thread = threading.Thread(target=service.run, args=(_Either(stop, ended),), name="migrations")
     thread.start()
@@ -54,3 +60,4 @@ def migrating(settings: Settings, keys: KeyRing, gate: WriteGate, *, stop: StopT
         ended.set("ingest has ended")
         thread.join()
         service.close()
+        sys.setswitchinterval(before)
