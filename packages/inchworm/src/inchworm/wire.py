@@ -1,9 +1,13 @@
 """Statuses as JSON, for the command line and for HTTP: one fixed set of keys, null where something is unknown."""
 
 from collections.abc import Iterable
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
+from inchworm.findings import Finding
+from inchworm.forecast import beside
+from inchworm.plan import MigrationPlan, Plan
 from inchworm.report import Outcome, Report
 from inchworm.status import MigrationStatus
 
@@ -40,6 +44,34 @@ def statuses_json(statuses: Iterable[MigrationStatus]) -> list[dict[str, Any]]:
     return [status_json(status) for status in statuses]
 
 
+def findings_json(findings: Iterable[Finding]) -> list[dict[str, Any]]:
+    """What plan or doctor found."""
+    return [
+        {"severity": str(f.severity), "about": f.about, "sentence": f.sentence, "todo": f.todo or None}
+        for f in findings
+    ]
+
+
+def plan_json(plan: Plan) -> dict[str, Any]:
+    """A plan: forecasts with their intervals, findings, and the statements as the database would run them."""
+    return {"refused": list(plan.refused), "migrations": [_planned_json(m) for m in plan.migrations]}
+
+
+def _planned_json(m: MigrationPlan) -> dict[str, Any]:
+    return {
+        "name": m.name,
+        "refused": m.refused,
+        "findings": findings_json(m.findings),
+        "forecast": None if m.forecast is None else asdict(m.forecast),
+        "statements": [{"role": s.role, "runs": str(s.look), "plan": list(s.lines)} for s in m.statements],
+        "samples": {
+            "read": [asdict(pair) for pair in m.samples.read],
+            "turn": [asdict(pair) for pair in m.samples.turn],
+            "verify": [asdict(pair) for pair in m.samples.verify],
+        },
+    }
+
+
 def report_json(report: Report) -> dict[str, Any]:
     """What a run returned."""
     return {
@@ -56,6 +88,7 @@ def report_json(report: Report) -> dict[str, Any]:
 
 def _outcome_json(outcome: Outcome) -> dict[str, Any]:
     counts = outcome.counts
+    compared = beside(outcome.forecast, outcome.active_s, outcome.throttled)
     return {
         "name": outcome.name,
         "status": str(outcome.status),
@@ -71,6 +104,8 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "throttledSec": dict(outcome.throttled),
         "reason": outcome.reason,
         "errorMessage": outcome.error,
+        "forecast": None if compared is None else asdict(compared.forecast),
+        "asForecast": None if compared is None else compared.within,
     }
 
 

@@ -1,4 +1,4 @@
-"""`inchworm verify`: what migrations promised, checked again without changing anything."""
+"""`inchworm plan` and `inchworm verify`: look before a run, and check again after it. Neither changes data."""
 
 import json
 
@@ -6,9 +6,43 @@ import click
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_database, with_json, with_migrations
+from inchworm.cli.options import with_budget, with_database, with_json, with_migrations
 from inchworm.cli.signals import stop_on_signals
+from inchworm.cli.tables import findings_lines, forecast_lines
+from inchworm.plan import MigrationPlan, plan_migrations
 from inchworm.recheck import Rechecked, recheck
+from inchworm.wire import plan_json
+
+
+@click.command("plan")
+@with_database
+@with_json
+@with_budget
+@click.option("--explain", is_flag=True, help="Also show how the database would run each statement.")
+@with_migrations
+def plan(*, database: str, as_json: bool, stall_budget_ms: float, explain: bool, where: str) -> None:
+    """Forecast time, stall, log and disk of each migration from samples that are undone, or refuse it.
+
+    Takes some ten write turns of a few milliseconds per migration. Exits with 3 when something is refused.
+    """
+    migrations = load_migrations(where)
+    with stop_on_signals() as signalled:
+        found = plan_migrations(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
+    if as_json:
+        click.echo(json.dumps(plan_json(found), indent=2, ensure_ascii=False))
+    else:
+        for one in found.migrations:
+            click.echo("\n".join(_plan_lines(one, explain=explain)))
+    click.get_current_context().exit(Exit.REFUSED if found.refused else Exit.OK)
+
+
+def _plan_lines(one: MigrationPlan, *, explain: bool) -> list[str]:
+    lines = forecast_lines(one.name, one.forecast) if one.forecast is not None else []
+    lines += findings_lines(one.findings)
+    for statement in one.statements if explain else ():
+        lines.append(f"    {statement.role}, {statement.look}:")
+        lines += [f"        {line}" for line in statement.lines]
+    return lines
 
 
 @click.command("verify")
@@ -38,4 +72,4 @@ def _sentence(one: Rechecked) -> str:
     return one.problem or "holds"
 
 
-COMMANDS = (verify,)
+COMMANDS = (plan, verify)

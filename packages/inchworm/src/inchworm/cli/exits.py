@@ -8,6 +8,7 @@ from inchworm.errors import (
     InchwormError,
     LedgerTooNew,
     LedgerUnreadable,
+    PlanRefused,
     RequestRefused,
     UnsafeConnection,
     UnsafeVersion,
@@ -45,7 +46,7 @@ HELP = "\n".join(
 
 _BY_ERROR: tuple[tuple[tuple[type[InchwormError], ...], Exit], ...] = (
     ((DefinitionError,), Exit.USAGE),
-    ((RequestRefused, UnsafeVersion), Exit.REFUSED),
+    ((PlanRefused, RequestRefused, UnsafeVersion), Exit.REFUSED),
     ((VerificationFailed,), Exit.FAILED),
     ((DatabaseFault, LedgerTooNew, LedgerUnreadable, UnsafeConnection), Exit.DATABASE),
 )

@@ -13,3 +13,20 @@ with_database = click.option(
 with_migrations = click.argument("where", metavar="MODULE:ATTRIBUTE")
 with_known = click.argument("where", metavar="[MODULE:ATTRIBUTE]", required=False)
 with_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _positive(context: click.Context, option: click.Parameter, value: float) -> float:
+    del context, option
+    if value <= 0:
+        raise click.BadParameter("it must be greater than 0")
+    return value
+
+
+with_budget = click.option(
+    "--stall-budget-ms",
+    type=float,
+    default=50,
+    show_default=True,
+    callback=_positive,
+    help="How long another writer may be kept waiting.",
+)

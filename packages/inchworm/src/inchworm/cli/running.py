@@ -3,6 +3,7 @@
 import json
 import sys
 import time
+from collections.abc import Sequence
 from types import TracebackType
 
 import click
@@ -11,11 +12,14 @@ from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from inchworm.application import Runner
-from inchworm.cli.exits import exit_of
+from inchworm.cli.exits import SIGNALLED, exit_of
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_database, with_json, with_migrations
-from inchworm.cli.signals import stop_on_signals
-from inchworm.cli.tables import duration, report_sentences, report_table
+from inchworm.cli.options import with_budget, with_database, with_json, with_migrations
+from inchworm.cli.signals import Signalled, stop_on_signals
+from inchworm.cli.tables import duration, findings_lines, report_sentences
+from inchworm.errors import PlanRefused, Stopped
+from inchworm.model import Migration
+from inchworm.plan import plan_migrations, record
 from inchworm.progress import Progress
 from inchworm.wire import report_json
 
@@ -25,7 +29,7 @@ LINE_EVERY_S = 10.0  # where there is no terminal, so that a log does not grow b
 @click.command("run")
 @with_database
 @with_json
-@click.option("--stall-budget-ms", type=float, default=50, show_default=True, help="How long another writer may wait.")
+@with_budget
 @click.option("--no-wait", is_flag=True, help="Return instead of waiting for the resume of a paused migration.")
 @click.option("--strict-version", is_flag=True, help="Refuse SQLite versions with the WAL-reset bug.")
 @click.option("--no-plan", is_flag=True, help="Neither forecast nor refuse what `plan` refuses.")
@@ -41,10 +45,10 @@ def run(
     where: str,
 ) -> None:
     """Run migrations to their end, or continue them. Safe to repeat: what is done stays done."""
-    if stall_budget_ms <= 0:
-        raise click.BadParameter("it must be greater than 0", param_hint="--stall-budget-ms")
     migrations = load_migrations(where)
     with stop_on_signals() as signalled, Shown() as shown:
+        if not no_plan:
+            _look_first(database, migrations, stall_budget_ms, signalled)
         report = Runner(
             database,
             migrations,
@@ -56,10 +60,25 @@ def run(
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2, ensure_ascii=False))
     else:
-        Console().print(report_table(report))
         for line in report_sentences(report):
             click.echo(line)
     click.get_current_context().exit(exit_of(report, signal=signalled.number))
+
+
+def _look_first(database: str, migrations: Sequence[Migration], stall_budget_ms: float, signalled: Signalled) -> None:
+    """Plan, keep the forecasts, and leave when something is refused or a signal came."""
+    try:
+        found = plan_migrations(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
+        if not found.refused:
+            record(database, found, migrations)
+    except Stopped:
+        click.get_current_context().exit(SIGNALLED + (signalled.number or 0))
+    if found.refused:
+        for one in found.migrations:
+            click.echo("\n".join(findings_lines(one.findings)), err=True, nl=bool(one.findings))
+        raise PlanRefused(
+            f"{', '.join(found.refused)} would not work well; nothing was changed (--no-plan runs it anyway)"
+        )
 
 
 class Shown:

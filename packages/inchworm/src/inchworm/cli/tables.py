@@ -1,13 +1,15 @@
 """What the commands print, as rich tables and plain sentences; no command logic."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from inchworm.findings import Finding
+from inchworm.forecast import Forecast, Range, beside
 from inchworm.progress import Counts, Total
-from inchworm.report import Report
+from inchworm.report import Outcome, Report
 from inchworm.states import Status
 from inchworm.status import MigrationStatus
 
@@ -21,8 +23,6 @@ COLOURS = {
     Status.INTERRUPTED: "yellow",
     Status.UNKNOWN: "bold red",
 }
-
-FIGURES = ("examined", "changed", "unchanged", "skipped", "quarantined")
 
 
 def status_table(found: Sequence[MigrationStatus]) -> Table:
@@ -69,32 +69,22 @@ def rows_of(counts: Counts, total: Total) -> str:
     return f"{counts.examined:,} / {'about ' if total.estimated else ''}{total.rows:,}"
 
 
-def report_table(report: Report) -> Table:
-    """What a run did: counters that add up, and where the seconds went."""
-    table = Table(box=None, pad_edge=False)
-    for title in (
-        "migration",
-        "status",
-        "examined",
-        "changed",
-        "unchanged",
-        "skipped",
-        "quarantined",
-        "active",
-        "waited",
-    ):
-        table.add_column(title, justify="left" if title in ("migration", "status", "waited") else "right")
-    for o in report.outcomes:
-        c = o.counts
-        figures = (f"{getattr(c, name):,}" for name in FIGURES)
-        state = Text(str(o.status), style=COLOURS.get(o.status, ""))
-        table.add_row(Text(o.name), state, *figures, duration(o.active_s), Text(waits(o.throttled)))
-    return table
+def _outcome(o: Outcome) -> str:
+    counts = o.counts
+    parts = [f"{counts.examined:,} examined", f"{counts.changed:,} changed", f"{counts.unchanged:,} unchanged"]
+    parts += [f"{n:,} {what}" for n, what in ((counts.skipped, "skipped"), (counts.quarantined, "quarantined")) if n]
+    waited = waits(o.throttled)
+    return f"{o.name}: {o.status}, {', '.join(parts)}; worked {duration(o.active_s)}" + (
+        f", waited: {waited}" if waited else ""
+    )
 
 
 def report_sentences(report: Report) -> list[str]:
-    """Errors, reasons and warnings, one sentence each."""
-    lines = [f"{o.name}: {o.error or o.reason}" for o in report.outcomes if o.error or o.reason]
+    """What a run did with each migration, forecast beside actual, errors, reasons and warnings; a sentence each."""
+    lines = [_outcome(o) for o in report.outcomes]
+    lines += [f"{o.name}: {o.error or o.reason}" for o in report.outcomes if o.error or o.reason]
+    compared = ((o.name, beside(o.forecast, o.active_s, o.throttled)) for o in report.outcomes)
+    lines += [f"{name} {both}" for name, both in compared if both is not None]
     lines += [f"{name} is in the ledger, but no such migration is defined; it is parked" for name in report.parked]
     lines += [f"warning: {w}" for w in report.warnings]
     if report.turns:
@@ -103,6 +93,37 @@ def report_sentences(report: Report) -> list[str]:
         )
         lines.append(f"{report.turns:,} write turns, longest {report.longest_hold_s * 1000:.0f} ms{effort}")
     return lines
+
+
+def findings_lines(findings: Sequence[Finding]) -> list[str]:
+    """A sentence each, and below it what to do."""
+    lines = []
+    for f in findings:
+        lines.append(f"{f.severity}: {f.about}: {f.sentence}")
+        if f.todo:
+            lines.append(f"    {f.todo}")
+    return lines
+
+
+def forecast_lines(name: str, f: Forecast) -> list[str]:
+    """`time 5.2 s (2.6 to 12)` and so on; what could not be measured is not mentioned."""
+    rows = f"{'about ' if f.estimated else ''}{f.rows:,} rows"
+    figures: list[tuple[str, Range | None, Callable[[float], str]]] = [
+        ("time", f.seconds, duration),
+        ("stall of another writer", f.stall_ms, lambda ms: f"{ms:.0f} ms"),
+        ("log written", f.wal_bytes, _megabytes),
+        ("log at once", f.wal_peak_bytes, _megabytes),
+        ("disk", f.disk_bytes, _megabytes),
+    ]
+    lines = [f"{name}: {rows} in about {f.turns:,} turns"]
+    for title, each, say in figures:
+        if each is not None:
+            lines.append(f"    {title:<24}{say(each.likely)} ({say(each.low)} to {say(each.high)})")
+    return lines
+
+
+def _megabytes(size: float) -> str:
+    return f"{size / 1e6:,.1f} MB"
 
 
 def waits(throttled: Mapping[str, float]) -> str:

@@ -1,0 +1,315 @@
+"""Look before leaping: explain every statement, sample its cost in turns that are undone, forecast, or refuse.
+
+Changes nothing but `record`, which writes forecasts into the ledger. Samples hold the write lock for a turn each.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+from inchworm import cursor, ledger
+from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
+from inchworm.cost import Pair
+from inchworm.cursor import Bound
+from inchworm.errors import Busy, DeadlineExceeded, PlanRefused, RowRefused, StatementRefused
+from inchworm.findings import Finding, Severity, worst_first
+from inchworm.forecast import Forecast, Measured, Range, forecast
+from inchworm.keyset import Keyset
+from inchworm.ledger import Entry
+from inchworm.lint import Explained, Facts, Look, index_findings, lint
+from inchworm.model import Backfill, IndexBuild, Migration
+from inchworm.opening import Target, open_database
+from inchworm.pace import Pace, pace_for
+from inchworm.ports import Database, Params
+from inchworm.progress import Total
+from inchworm.sampling import Sampler, Samples
+from inchworm.sqlite.database import SqliteDatabase
+from inchworm.sqlite.probe import SqliteProbe
+from inchworm.statement import parameters, update_shape
+from inchworm.states import Status
+
+COUNT_LIMIT_S = 0.3
+RECORD_PATIENCE_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationPlan:
+    """What is known of one migration. `forecast` None: it was not measured, and a finding says why."""
+
+    name: str
+    findings: tuple[Finding, ...] = ()
+    statements: tuple[Explained, ...] = ()
+    samples: Samples = field(default_factory=Samples)
+    forecast: Forecast | None = None
+
+    @property
+    def refused(self) -> bool:
+        """Whether it should not run as it is."""
+        return any(f.severity is Severity.ERROR for f in self.findings)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The plans in the order given."""
+
+    migrations: tuple[MigrationPlan, ...]
+
+    @property
+    def refused(self) -> tuple[str, ...]:
+        """Names of those that should not run."""
+        return tuple(m.name for m in self.migrations if m.refused)
+
+    def require(self) -> None:
+        """Raise PlanRefused, with the sentences, when anything is refused."""
+        errors = [f for m in self.migrations for f in m.findings if f.severity is Severity.ERROR]
+        if errors:
+            raise PlanRefused("; ".join(f"{f.about}: {f.sentence}" for f in errors))
+
+
+def plan_migrations(
+    database: Target,
+    migrations: Sequence[Migration],
+    *,
+    stall_budget_ms: float = 50,
+    clock: Clock | None = None,
+    stop: StopLike | None = None,
+    driver: str | None = None,
+) -> Plan:
+    """Plan each migration for the rows that it still has to do.
+
+    Takes some ten write turns of a few milliseconds per migration, all rolled back. Raises DatabaseFault when the
+    database cannot be read, Stopped when the token is set.
+    """
+    clock, stop = clock or SystemClock(), stop or Stop()
+    db = open_database(database, clock=clock, driver=driver)
+    try:
+        known = _entries(db)
+        place = _Place(db, clock, stop, pace_for(stall_budget_ms), driver)
+        look = _Planner(place, migrations, known)
+        return Plan(tuple(look.plan(migration) for migration in migrations))
+    finally:
+        db.close()
+
+
+def record(database: Target, plan: Plan, migrations: Sequence[Migration], *, clock: Clock | None = None) -> None:
+    """Write the forecasts of migrations that have not begun into the ledger, for the report to set beside the actual.
+
+    Creates the ledger when there is none. Raises Busy when the lock is not free for 5 s.
+    """
+    clock = clock or SystemClock()
+    forecasts = {m.name: m.forecast.to_json() for m in plan.migrations if m.forecast is not None}
+    db = open_database(database, clock=clock)
+    until = clock.monotonic() + RECORD_PATIENCE_S
+    try:
+        while True:
+            try:
+                return _record(db, [m for m in migrations if m.name in forecasts], forecasts, rfc3339(clock.wall()))
+            except Busy:
+                if clock.monotonic() > until:
+                    raise
+                clock.sleep(0.01, Stop())
+    finally:
+        db.close()
+
+
+def _record(db: Database, migrations: Sequence[Migration], forecasts: dict[str, str], now: str) -> None:
+    if not migrations:
+        return
+    ledger.ensure(db, now)
+    with db.turn(limit_s=5.0) as turn:
+        for migration in migrations:
+            entry = ledger.entry(turn, migration.name)
+            if entry is None:
+                kind = "index" if isinstance(migration, IndexBuild) else "backfill"
+                ledger.register(turn, migration.name, kind, migration.fingerprint, now)
+            if entry is None or entry.attempts == 0:
+                ledger.set_forecast(turn, migration.name, forecasts[migration.name])
+
+
+def _entries(db: Database) -> dict[str, Entry]:
+    with db.snapshot() as reads:
+        return {e.name: e for e in ledger.entries(reads)} if ledger.exists(reads, db) else {}
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """Where and how samples are taken."""
+
+    db: Database
+    clock: Clock
+    stop: StopLike
+    rules: Pace
+    driver: str | None
+
+
+class _Planner:
+    """One open database and what its migrations have in common."""
+
+    def __init__(self, place: _Place, migrations: Sequence[Migration], known: dict[str, Entry]) -> None:
+        self._place, self._known, self._stop = place, known, place.stop
+        self._coming = tuple(m for m in migrations if isinstance(m, IndexBuild) and not self._is_done(m.name))
+
+    def _is_done(self, name: str) -> bool:
+        return name in self._known and self._known[name].status is Status.DONE
+
+    def plan(self, migration: Migration) -> MigrationPlan:
+        if self._is_done(migration.name):
+            return _noted(migration.name, "is done; nothing is left to plan")
+        db = self._place.db
+        if not isinstance(db, SqliteDatabase):
+            return _noted(migration.name, f"plan does not measure {db.dialect.name} databases yet")
+        probe = SqliteProbe(db)
+        if isinstance(migration, IndexBuild):
+            return MigrationPlan(migration.name, index_findings(migration, probe))
+        if migration.source is None:
+            return self._backfill(migration, db, probe, probe)
+        source = open_database(migration.source, clock=self._place.clock, driver=self._place.driver)
+        try:
+            if not isinstance(source, SqliteDatabase):
+                return _noted(migration.name, "its source is not SQLite; plan does not measure it yet")
+            return self._backfill(migration, source, SqliteProbe(source), probe)
+        finally:
+            source.close()
+
+    def _backfill(
+        self, migration: Backfill, source: Database, keyed: SqliteProbe, target: SqliteProbe
+    ) -> MigrationPlan:
+        name = migration.name
+        try:
+            if problem := source.key_problem(migration.table, migration.keys):
+                return _refused(name, problem, "choose a key that is unique and never NULL")
+            bound = self._bound(source, migration)
+            if bound is None:
+                return _noted(name, "the table is empty; nothing has to be done")
+            place = self._place
+            sampler = Sampler(migration, keyed, target, clock=place.clock, stop=place.stop, rules=place.rules)
+            samples = sampler.take(bound)
+            statements = _explained(migration, samples, bound, keyed, target)
+        except (StatementRefused, RowRefused) as problem:
+            return _refused(name, str(problem), "correct the statement; nothing was changed")
+        total = self._total(source, migration, bound)
+        facts = Facts(migration, statements, samples, total, self._coming)
+        found = lint(facts, keyed, target)
+        measured = _measured(migration, sampler, samples, total, target) if found.measured else None
+        expected = forecast(measured, place.rules) if measured is not None else None
+        return MigrationPlan(name, worst_first(found.findings), statements, samples, expected)
+
+    def _bound(self, source: Database, migration: Backfill) -> Bound | None:
+        """What is left: from the cursor of a run that was interrupted to the bound that it took."""
+        walk = Keyset(migration.table, migration.keys, migration.order)
+        entry = self._known.get(migration.name)
+        if entry is not None and entry.bound is not None:
+            at, whole = entry.cursor, entry.bound
+            if at is None:
+                return whole
+            return replace(whole, low=at) if migration.order == "asc" else replace(whole, high=at)
+        with source.snapshot(limit_s=10.0, stop=self._stop) as reads:
+            low, high = (reads.select(sql, {}).one() for sql in (walk.lowest, walk.highest))
+        return Bound(cursor.key_of(low), cursor.key_of(high)) if low and high else None
+
+    def _total(self, source: Database, migration: Backfill, bound: Bound) -> Total:
+        if isinstance(migration.count, int):
+            return Total(migration.count, estimated=True)
+        walk = Keyset(migration.table, migration.keys)
+        try:
+            with source.snapshot(limit_s=COUNT_LIMIT_S, stop=self._stop) as reads:
+                row = reads.select(walk.count, walk.range_params(bound.low, bound.high)).one()
+            return Total(int(str(row[0])) if row else None)
+        except (DeadlineExceeded, Busy):
+            return Total(source.estimated_rows(migration.table) or _span(bound), estimated=True)
+
+
+def _span(bound: Bound) -> int | None:
+    low, high = bound.low[0], bound.high[0]
+    return high - low + 1 if len(bound.low) == 1 and isinstance(low, int) and isinstance(high, int) else None
+
+
+def _noted(name: str, sentence: str) -> MigrationPlan:
+    return MigrationPlan(name, (Finding(Severity.NOTE, name, sentence),))
+
+
+def _refused(name: str, sentence: str, todo: str) -> MigrationPlan:
+    return MigrationPlan(name, (Finding(Severity.ERROR, name, sentence, todo),))
+
+
+def _explained(
+    migration: Backfill, samples: Samples, bound: Bound, keyed: SqliteProbe, target: SqliteProbe
+) -> tuple[Explained, ...]:
+    piece = samples.slices[0]
+    inside = cursor.bounds(migration.keys, piece.first, piece.last)
+    walk = Keyset(migration.table, migration.keys, migration.order)
+    found = [_look(keyed, Look.READ, "next keys", walk.next_keys(first=False), walk.next_params(bound, bound.low, 250))]
+    if migration.compute is not None:
+        found.append(_look(keyed, Look.READ, "compute", migration.compute, inside))
+    if isinstance(migration.relies_on, str):
+        found.append(_look(keyed, Look.READ, "relies_on", migration.relies_on, inside))
+    for at, sql in enumerate(migration.statements, 1):
+        role = (
+            "update" if migration.update is not None else "apply" if len(migration.statements) == 1 else f"apply {at}"
+        )
+        row = dict(inside) if migration.update is not None else dict(samples.computed)
+        params = row or dict.fromkeys(parameters(sql))
+        found.append(_look(target, Look.TURN, role, sql, params))
+    if migration.verify is not None:
+        whole = not set(migration.bound_names) <= set(parameters(migration.verify))
+        probe = target if whole else keyed
+        look = Look.ONCE if whole else Look.VERIFY
+        found.append(_look(probe, look, "verify", migration.verify, {} if whole else inside))
+    return tuple(found)
+
+
+def _look(probe: SqliteProbe, look: Look, role: str, sql: str, params: Params) -> Explained:
+    used = {name: params.get(name) for name in parameters(sql)}
+    return Explained(look, role, sql, used, probe.explain(sql, used))
+
+
+def _measured(
+    migration: Backfill, sampler: Sampler, samples: Samples, total: Total, target: SqliteProbe
+) -> Measured | None:
+    if not samples.turn or total.rows is None:
+        return None
+    growth = max(0.0, sampler.growth(samples.slices[len(samples.slices) // 2]))
+    verify = _seconds_per_row(samples.verify).likely if samples.verify else 0.0
+    return Measured(
+        rows=total.rows,
+        estimated=total.estimated,
+        read_s=_seconds_per_row(samples.read),
+        hold_s=_seconds_per_row(samples.turn),
+        verify_s=verify,
+        pages_per_row=_pages_per_row(migration, samples, target, growth),
+        growth_bytes_per_row=growth,
+        page_bytes=target.page_bytes,
+        wal=target.wal,
+    )
+
+
+def _seconds_per_row(pairs: Sequence[Pair]) -> Range:
+    each = [p.large.seconds / max(1, p.large.rows) for p in pairs]
+    return Range(min(each), sum(each) / len(each), max(each))
+
+
+def _pages_per_row(migration: Backfill, samples: Samples, target: SqliteProbe, growth: float) -> float | None:
+    """Leaf pages that a row makes dirty: its own, shared with its neighbours in key order, and those of indexes."""
+    shapes = [update_shape(sql) for sql in migration.statements]
+    if not shapes or samples.examined == 0:
+        return None
+    pages = 0.0
+    for shape in shapes:
+        table = target.table(shape.table) if shape is not None else None
+        if shape is None or table is None:
+            return None
+        indexes = sum(bool(set(columns) & set(shape.columns)) for _, columns in table.indexes)
+        in_order = migration.keys == (table.rowid_key,) and shape.table == migration.table.rpartition(".")[2].lower()
+        share = _share_of_page(migration, samples, target, table.columns, growth) if in_order else 1.0
+        pages += share + 0.5 * indexes
+    return pages * samples.changed / samples.examined
+
+
+def _share_of_page(
+    migration: Backfill, samples: Samples, target: SqliteProbe, columns: Sequence[str], growth: float
+) -> float:
+    piece = samples.slices[len(samples.slices) // 2]
+    walk = Keyset(migration.table, migration.keys)
+    row = target.row_bytes(migration.table, columns, walk.inside, walk.range_params(piece.first, piece.last))
+    size = row or target.page_bytes
+    splits = min(4.0, 1 + 2 * growth / size)  # rows that grow split full pages, which writes both halves
+    return min(1.0, splits * size / (0.9 * target.page_bytes))

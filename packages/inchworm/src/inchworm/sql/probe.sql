@@ -1,0 +1,43 @@
+-- What plan and doctor ask of a SQLite database. {braces} are filled with quoted identifiers, never with values.
+
+-- name: columns
+select name, type, pk from pragma_table_info(:table, :schema)
+
+-- name: indexes
+select name from pragma_index_list(:table, :schema)
+
+-- name: index_columns
+select lower(name) from pragma_index_info(:index) where name is not null
+
+-- name: triggers
+select name, sql from sqlite_master where type = 'trigger' and lower(tbl_name) = lower(:table)
+
+-- name: children
+-- tables whose foreign keys point at this one, with the column that they point at
+select m.name, lower(coalesce(f."to", '')) from sqlite_master m, pragma_foreign_key_list(m.name) f
+where m.type = 'table' and lower(f."table") = lower(:table)
+
+-- name: count
+-- under a short limit
+select count(*) from {table}
+
+-- name: rowid_span
+select max(rowid) - min(rowid) + 1 from {table}
+
+-- name: row_bytes
+-- once per plan, over a sampled slice
+select avg({lengths}) from {table} where {conditions}
+
+-- name: schema
+-- tables before what needs them; SQLite's own are made by SQLite
+select sql from sqlite_master where sql is not null and name not like 'sqlite~_%' escape '~'
+order by type = 'trigger', type = 'view', type = 'index'
+
+-- name: has_statistics
+select 1 from sqlite_master where name = 'sqlite_stat1'
+
+-- name: statistics
+select tbl, idx, stat from sqlite_stat1
+
+-- name: put_statistics
+insert into sqlite_stat1 (tbl, idx, stat) values (?, ?, ?)
