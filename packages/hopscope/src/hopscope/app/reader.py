@@ -39,6 +39,7 @@ WORKERS = (
 COUNT_EVERY_S = 2.0
 STATUS_EVERY_S = 1.0
 DRAIN_S = 3  # how long a stop waits for answers under way
+CONNECTIONS_MAX = 1500  # open at once, live ones included; beyond it 503
 WS_MESSAGE_MAX = 4096  # bytes; clients have nothing to say
 WS_PING_S = 30.0
 
@@ -115,7 +116,7 @@ async def keep_status(context: Context) -> None:
 def run(settings: Settings, *, stop: StopToken) -> int:
     """Serve until `stop` is set; 0 after an orderly stop, 1 when the address cannot be used. Raises WeakKey."""
     app = create_app(settings)
-    logging.getLogger("uvicorn.error").setLevel(logging.WARNING)
+    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it: strangers' broken requests, and chatter
     config = uvicorn.Config(
         app,
         host=settings.host,
@@ -129,6 +130,7 @@ def run(settings: Settings, *, stop: StopToken) -> int:
         log_config=None,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_S,
+        limit_concurrency=CONNECTIONS_MAX,
         lifespan="on",
         proxy_headers=False,
     )
