@@ -7,9 +7,11 @@ import argparse
 import sys
 
 from history import CACHE, SCALES, history
-from incident import CONTROL_S, IDLE_S, line
+from incident import CONTROL_S, IDLE_S, QUIET_HELP, Run
+from rig.figures import median
 from rig.machine import machine, today, versions
 from rig.measure import Bench, Case, measure
+from rig.words import line, table
 
 CASES = (
     Case("idle control", None),
@@ -26,22 +28,25 @@ CASES = (
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scale", choices=SCALES, default="small")
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--only", metavar="TEXT", default="", help="only lines whose name contains this")
-    parser.add_argument(
-        "--wait-quiet", type=float, default=0.0, metavar="S", help="before each run wait for other programs"
-    )
+    parser.add_argument("--wait-quiet", type=float, default=0.0, metavar="S", help=QUIET_HELP)
     options = parser.parse_args()
     print(f"{today()}  {machine(CACHE)}  {versions()}")
     rows = SCALES[options.scale].transmissions
-    bench = Bench(history(options.scale), rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
-    wrong = 0
-    for case in CASES:
-        if options.only in case.name:
-            found = measure(case, bench)
-            print(line(case.name, found), flush=True)
-            wrong += found["wrong_rows"] or 0
-    if wrong:
-        sys.exit(f"{wrong} wrong rows")
+    waits = (IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
+    bench = Bench(history(options.scale), rows, *waits)
+    results: dict[str, list[Run]] = {}
+    for _ in range(options.repeats):
+        for case in CASES:
+            if options.only in case.name:
+                found = measure(case, bench)
+                results.setdefault(case.name, []).append(found)
+                print(line(case.name, found), flush=True)
+    print(f"\nmedians of {options.repeats} run(s)\n")
+    print(table({name: median(runs) for name, runs in results.items()}))
+    if wrong := [name for name, runs in results.items() if any(run["wrong_rows"] for run in runs)]:
+        sys.exit(f"wrong rows after: {', '.join(wrong)}")
 
 
 if __name__ == "__main__":

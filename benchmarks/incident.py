@@ -18,6 +18,7 @@ from rig.chart import Bars, Panel, draw
 from rig.figures import median
 from rig.machine import machine, today, versions
 from rig.measure import Bench, Case, measure
+from rig.words import line, table
 
 CONTROL = "idle control"
 LIVE = (
@@ -41,7 +42,7 @@ CONTROL_S = {"tiny": 2.0, "small": 6.0, "full": 30.0}
 REPEATS = {"tiny": 1, "small": 1, "full": 3}
 INDEXES = {"without": False, "with": True}  # the index (transmission_id, timestamp)
 STALL_LIMIT_MS = 100.0
-DISTURBED_CPUS = 0.2  # a run beside neighbours that used more than this is marked
+QUIET_HELP = "before each run wait at most so many seconds for other programs to rest"
 
 Run = dict[str, Any]
 Results = dict[tuple[str, str], list[Run]]  # (index, case) -> its repeats
@@ -79,32 +80,6 @@ def run_all(options: argparse.Namespace) -> Results:
 
 def chosen(only: str | None) -> Iterable[Case]:
     return [case for case in CASES if only is None or only in case.name]
-
-
-def line(name: str, run: Run) -> str:
-    """One run in words. Every percentile stands beside its n and maximum."""
-    words = [f"{name:<32} {run['total_s']:7.2f} s"]
-    if run["writer_n"]:
-        words.append(
-            f"writer p99 {run['writer_stall_p99_ms']:7.1f} max {run['writer_stall_max_ms']:7.1f} ms "
-            f"(n {run['writer_n']}, {run['writer_errors']} errors)"
-        )
-    if run["reader_n"]:
-        words.append(
-            f"reader p50 {run['reader_p50_ms']:.1f} p99 {run['reader_p99_ms']:.1f} max {run['reader_max_ms']:.1f} ms "
-            f"(n {run['reader_n']}; idle p99 {run['reader_p99_idle_ms']:.1f} max {run['reader_max_idle_ms']:.1f} "
-            f"n {run['reader_n_idle']})"
-        )
-    if run["lock_hold_max_ms"] is not None:
-        words.append(f"hold {run['lock_hold_max_ms']:.1f} ms  WAL {run['wal_peak_mb']:.1f} MB")
-        words.append(f"examined {run['rows_examined']} changed {run['rows_changed']} wrong {run['wrong_rows']}")
-    if run["bookkeeping_share"] is not None:
-        words.append(
-            f"bookkeeping {run['bookkeeping_share']:.1%} turns {run['turns']} waited {run['throttled_s']:.2f} s"
-        )
-    if run["other_programs_cpus"] > DISTURBED_CPUS:
-        words.append(f"DISTURBED: others used {run['other_programs_cpus']:.1f} CPUs")
-    return "  ".join(words)
 
 
 def targets(results: Results) -> list[Target]:
@@ -198,7 +173,11 @@ def main() -> None:
     facts = machine(CACHE)
     print(f"{today()}  {facts}  {versions()}")
     results = run_all(options)
-    print(f"\ntargets, medians of {options.repeats} run(s):")
+    for index in options.index:
+        print(f"\n{index} the index (transmission_id, timestamp), medians of {options.repeats} run(s)\n")
+        print(table({name: median(runs) for (where, name), runs in results.items() if where == index}))
+    only = "" if options.scale == "full" else "; promised at full scale only"
+    print(f"\ntargets, medians of {options.repeats} run(s){only}:")
     for target in targets(results):
         verdict = "met   " if target.met else "MISSED"
         print(f"  {verdict} {target.index:<8} {target.what:<70} {target.value:10.3f}  (at most {target.limit:g})")

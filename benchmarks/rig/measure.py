@@ -1,6 +1,7 @@
 """Measure one strategy on a fresh copy: live load first alone, then beside the strategy; then count wrong rows."""
 
 import contextlib
+import os
 import tempfile
 import threading
 import time
@@ -51,8 +52,11 @@ class Bench:
 
 @contextlib.contextmanager
 def fresh_copy(source: Path) -> Iterator[Path]:
-    """A copy in the cache directory (same disk as the source, so that block sharing can work), removed afterwards."""
-    with tempfile.TemporaryDirectory(dir=CACHE, prefix="run-") as folder:
+    """A copy in the cache directory, removed afterwards; on the same disk as the source, so that blocks can be shared.
+
+    Its folder carries our process id: a folder whose process is gone was left by a killed benchmark.
+    """
+    with tempfile.TemporaryDirectory(dir=CACHE, prefix=f"run-{os.getpid()}-") as folder:
         target = Path(folder) / "mesh.db"
         copy(source, target)
         yield target
