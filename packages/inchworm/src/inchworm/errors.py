@@ -43,6 +43,14 @@ class LeaseLost(InchwormError):
         self.name = name
 
 
+class CommitUnknown(LeaseLost):
+    """The connection was lost while committing and nobody can say how it ended; the ledger must be read again."""
+
+    def __init__(self, problem: str) -> None:
+        InchwormError.__init__(self, f"whether the last commit happened is unknown, so the ledger decides: {problem}")
+        self.name = ""
+
+
 class LedgerTooNew(InchwormError):
     """The ledger was written by a newer inchworm; this one must not touch it."""
 

@@ -18,6 +18,16 @@ def is_postgres(target: Target) -> bool:
     return isinstance(target, str) and target.startswith(("postgresql://", "postgres://"))
 
 
+def _served(target: Target, driver: str | None) -> tuple[bool, Target]:
+    """Whether PostgreSQL serves the target. A factory is asked by calling it; its first connection is not lost."""
+    if driver is not None or not callable(target):
+        return driver == "postgres" or is_postgres(target), target
+    first = target()
+    ours = any(kind.__module__.partition(".")[0] == "psycopg" for kind in type(first).__mro__)
+    waiting = [first]
+    return ours, lambda: waiting.pop() if waiting else target()
+
+
 def open_database(
     target: Target, *, clock: Clock | None = None, strict_version: bool = False, driver: str | None = None
 ) -> Database:
@@ -26,7 +36,8 @@ def open_database(
     A factory is called for each connection and may return a sqlite3, apsw or psycopg connection. Raises DatabaseFault,
     UnsafeConnection, UnsafeVersion, ImportError when the postgres extra is missing.
     """
-    if is_postgres(target) or driver == "postgres":
+    served, target = _served(target, driver)
+    if served:
         from inchworm import postgres
 
         return postgres.connect(target, clock=clock)
@@ -40,10 +51,11 @@ def open_reader(target: Target, *, clock: Clock | None = None, driver: str | Non
 
     Raises DatabaseFault.
     """
-    if is_postgres(target) or driver == "postgres":
+    served, target = _served(target, driver)
+    if served:
         from inchworm import postgres
 
-        return postgres.connect(target, clock=clock)
+        return postgres.connect_reader(target, clock=clock)
     from inchworm import sqlite
 
     return sqlite.connect_reader(target, clock=clock, library=driver)

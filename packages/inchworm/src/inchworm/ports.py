@@ -55,6 +55,10 @@ class Turn(Reads, Protocol):
         """
         ...
 
+    def hold(self, sql: str, params: Params) -> None:
+        """Keep the rows of a plain SELECT as they are until the turn ends; nothing to do where one writer is alone."""
+        ...
+
     @property
     def connection(self) -> object:
         """The driver's own connection, for an `apply` callable that brings its own statements. Never commit on it."""
@@ -79,11 +83,15 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Dialect:
-    """A backend's name, its ledger DDL (named statements of sql/<name>.sql) and what its SQL cannot say."""
+    """A backend's name, its ledger DDL (named statements of sql/<name>.sql) and what its SQL cannot say.
+
+    wakes_waiters: writers that wait for a lock are queued and woken by its release, so that no gap has to meet them.
+    """
 
     name: str
     schema: Mapping[str, str]
     warnings: tuple[str, ...] = field(default=())
+    wakes_waiters: bool = False
 
 
 class Database(Protocol):
@@ -123,6 +131,13 @@ class Database(Protocol):
         """Run a CREATE INDEX IF NOT EXISTS without blocking writers where the backend can.
 
         SQLite cannot: it holds the write lock throughout and is stopped after `limit_s` with DeadlineExceeded.
+        """
+        ...
+
+    def is_gone(self, holder: str) -> bool:
+        """Whether a holder on another machine has certainly no connection any more; False when the backend cannot know.
+
+        Called between turns and inside one.
         """
         ...
 

@@ -1,0 +1,401 @@
+"""One PostgreSQL database as the engine's Database: read snapshots, short write turns, and what hangs over them.
+
+Keeps two connections of its own. Decides nothing about pace; says Busy instead of waiting long for a lock.
+"""
+
+import math
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import psycopg
+
+from inchworm.clock import Clock, StopLike, SystemClock
+from inchworm.errors import (
+    Busy,
+    CommitUnknown,
+    DatabaseBroken,
+    DatabaseFault,
+    DeadlineExceeded,
+    Stopped,
+    UnsafeConnection,
+)
+from inchworm.ports import Dialect, Limits, Params, Rows, Turn, Upkeep
+from inchworm.postgres import catalog
+from inchworm.postgres.index import build
+from inchworm.postgres.presence import announce, is_announced
+from inchworm.postgres.session import Connect, Session, Watch
+from inchworm.queries import load
+from inchworm.statement import update_shape
+
+SQL = load("postgres")
+ENTRY = load("ledger")["entry"]
+LOCKED = " for no key update"
+
+Target = str | os.PathLike[str] | Callable[[], Any]
+
+CONNECT_S = 10
+READ_LOCK_MS = 1_000  # a reader meets a lock only while somebody changes the table's definition
+LOCK_SHARE = 0.2  # of a turn's limit: how long the first wait for a row may last
+LOCK_MOST_S = 0.25
+IDLE_FLOOR_S = 5.0  # a process that was stopped inside a turn loses its session, and its locks, after this long
+SNAPSHOT_IDLE_S = 600.0  # a transform computes inside the snapshot
+OTHERS_LOOK_S = 0.1
+UPKEEP_LOOK_S = 1.0
+BLOAT_LOOK_S = 10.0
+BLOAT_FLOOR = 100_000  # dead rows; a pass over a healthy table makes one per row and is never held up
+BLOAT_MOST_S = 600.0  # then it goes on, whatever autovacuum does: a hold must end
+LOST_COMMIT_S = 5.0
+CHUNK_ROWS = 16
+
+REPLICA_LAG = "replica lag"
+BLOAT = "dead rows (autovacuum is behind)"
+STANDBY = "this server is a standby: it can be read, not migrated"
+
+
+@dataclass(slots=True)
+class _About:
+    """What a connection's server said of itself."""
+
+    deadlock_s: float = 1.0
+    standby: bool = False
+    timeline: str | None = None
+
+
+@dataclass(slots=True)
+class _Governor:
+    """What the last looks between turns found; times of the monotonic clock."""
+
+    looked_at: float = float("-inf")
+    lag_bytes: int | None = None
+    bloat_at: float = float("-inf")
+    bloat_since: float | None = None
+    bloat_hold: str | None = None
+    tables: dict[str, None] = field(default_factory=dict)
+
+
+class PostgresDatabase:
+    """See `inchworm.ports.Database`. One thread at a time; `open_connection` is called once per connection needed."""
+
+    def __init__(self, open_connection: Connect, *, clock: Clock | None = None) -> None:
+        self._clock = clock or SystemClock()
+        self._pid = os.getpid()
+        self._open = open_connection
+        self.about = _About()
+        self.writer = Session(open_connection, self._meet)
+        self.reader = Session(open_connection)
+        self._watch = Watch()
+        self._dialect = Dialect("postgres", SQL, wakes_waiters=True)
+        self._lock_share = LOCK_SHARE
+        self._next_number: int | None = None
+        self._own_numbers = 0
+        self._others_at = float("-inf")
+        self._governor = _Governor()
+
+    def _meet(self, session: Session) -> None:
+        """Each new writing connection: what the server allows, and that this process is here."""
+        row = session.script(SQL["about"]).rows[0]
+        self.about = _About(float(str(row[0])) / 1000, bool(row[2]), None if row[3] is None else str(row[3]))
+        if not self.about.standby:
+            announce(session)
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._dialect
+
+    def _check_process(self) -> None:
+        if os.getpid() != self._pid:
+            raise UnsafeConnection("this database was opened before fork(); open it again in the child process")
+
+    @contextmanager
+    def snapshot(self, *, limit_s: float | None = None, stop: StopLike | None = None) -> Iterator["PostgresReads"]:
+        self._check_process()
+        idle_ms = _ms(SNAPSHOT_IDLE_S)
+        script = SQL["begin_snapshot"].format(lock_ms=READ_LOCK_MS, statement_ms=_ms(limit_s), idle_ms=idle_ms)
+        self.reader.begin(script)
+        until = None if limit_s is None else self._clock.monotonic() + limit_s
+        reads = PostgresReads(self.reader, self._clock, until, stop)
+        try:
+            if stop is None:
+                yield reads
+            else:
+                with self._watch.over(self.reader.connection, stop):
+                    yield reads
+        finally:
+            _end(self.reader)
+
+    @contextmanager
+    def turn(self, *, limit_s: float) -> Iterator[Turn]:
+        self._check_process()
+        wait_s = min(limit_s * self._lock_share, LOCK_MOST_S, self.about.deadlock_s / 2)
+        script = SQL["begin_turn"].format(
+            lock_ms=_ms(wait_s), statement_ms=_ms(limit_s), idle_ms=_ms(max(IDLE_FLOOR_S, 4 * limit_s))
+        )
+        number = str(self.writer.begin(script).rows[0][0])
+        self._own_numbers += 1
+        turn = PostgresTurn(self.writer, self._clock, self._clock.monotonic() + limit_s)
+        try:
+            yield turn
+            turn.check_open()
+            self._commit(turn, number)
+            self._lock_share = LOCK_SHARE
+        except Busy:
+            self._lock_share = min(1.0, self._lock_share * 2)  # hot rows: stay in their queue a little longer
+            raise
+        finally:
+            self._governor.tables.update(turn.tables)
+            _end(self.writer)
+
+    def _commit(self, turn: "PostgresTurn", number: str) -> None:
+        try:
+            self.writer.script(SQL["commit_slice" if turn.tables else "commit"])
+        except DatabaseFault as fault:
+            if not self.writer.is_lost():
+                raise
+            self._judge(number, fault)
+
+    def _judge(self, number: str, fault: DatabaseFault) -> None:
+        """The connection was lost while committing: return if it was committed, raise the fault if it was not.
+
+        Raises CommitUnknown when nobody can say; what is in the database then counts, not what this runner remembers.
+        """
+        timeline, until = self.about.timeline, time.monotonic() + LOST_COMMIT_S
+        while time.monotonic() < until:
+            self.writer.drop()
+            try:
+                found = self.writer.run(SQL["outcome"], {"number": number})[0].rows[0]
+            except DatabaseFault:
+                time.sleep(0.05)
+                continue
+            if found[1] != timeline:
+                break  # another server took over; its transaction numbers are not ours
+            if found[0] == "committed":
+                return
+            if found[0] == "aborted":
+                raise DatabaseBroken(f"the connection was lost before the commit: {fault}") from fault
+            time.sleep(0.05)
+        raise CommitUnknown(str(fault)) from fault
+
+    def others_wrote(self) -> bool:
+        now = self._clock.monotonic()
+        if now - self._others_at < OTHERS_LOOK_S:
+            return False
+        self._others_at = now
+        following = int(str(self.reader.begin(SQL["transactions"]).rows[0][0]))
+        before, own = self._next_number, self._own_numbers
+        self._next_number, self._own_numbers = following, 0
+        return before is not None and following > before + own
+
+    def upkeep(self, limits: Limits) -> Upkeep:
+        self._check_process()
+        now, governor = self._clock.monotonic(), self._governor
+        if now - governor.looked_at >= UPKEEP_LOOK_S:
+            governor.looked_at = now
+            lag = self.reader.begin(SQL["lag"]).rows[0][0]
+            governor.lag_bytes = None if lag is None else int(lag)
+        if now - governor.bloat_at >= BLOAT_LOOK_S:
+            governor.bloat_at = now
+            self._look_at_bloat(now)
+        lagging = governor.lag_bytes is not None and governor.lag_bytes > limits.wal_cap_bytes
+        return Upkeep(REPLICA_LAG if lagging else governor.bloat_hold, governor.lag_bytes)
+
+    def _look_at_bloat(self, now: float) -> None:
+        governor = self._governor
+        found = any(
+            len(self.reader.run(SQL["bloat"], {"relation": catalog.spelled(table), "floor": BLOAT_FLOOR})[0])
+            for table in governor.tables
+        )
+        governor.bloat_since = (governor.bloat_since or now) if found else None
+        patient = governor.bloat_since is not None and now - governor.bloat_since < BLOAT_MOST_S
+        governor.bloat_hold = BLOAT if patient else None
+
+    def key_problem(self, table: str, key: Sequence[str]) -> str | None:
+        with self.snapshot() as reads:
+            return catalog.key_problem(reads, table, key)
+
+    def estimated_rows(self, table: str) -> int | None:
+        with self.snapshot() as reads:
+            return catalog.estimated_rows(reads, table)
+
+    def build_index(self, create: str, *, limit_s: float) -> None:
+        """CREATE INDEX CONCURRENTLY on a connection of its own; no writer waits, so `limit_s` does not bind."""
+        self._check_process()
+        del limit_s
+        build(self._open, create)
+
+    def is_gone(self, holder: str) -> bool:
+        return not is_announced(self.reader, holder)
+
+    def close(self) -> None:
+        self._watch.close()
+        self.reader.close()
+        self.writer.close()
+
+
+def _ms(seconds: float | None) -> int:
+    """Whole milliseconds, at least one; 0, PostgreSQL's "no limit", for None."""
+    return 0 if seconds is None else max(1, min(math.ceil(seconds * 1000), 2**31 - 1))
+
+
+def _end(session: Session) -> None:
+    """Roll back what is still open. A connection that cannot even do that is given up."""
+    if session.is_lost():
+        session.drop()
+    elif session.in_transaction():
+        try:
+            session.script(SQL["rollback"])
+        except DatabaseFault:
+            session.drop()
+
+
+class PostgresReads:
+    """See `inchworm.ports.Reads`."""
+
+    def __init__(self, session: Session, clock: Clock, until: float | None, stop: StopLike | None) -> None:
+        self._session, self._clock, self._until, self._stop = session, clock, until, stop
+
+    def select(self, sql: str, params: Params) -> Rows:
+        if self._until is not None and self._clock.monotonic() > self._until:
+            raise DeadlineExceeded("the snapshot ran past its limit")
+        try:
+            return self._session.run(sql, params)[0]
+        except DeadlineExceeded as problem:
+            if self._stop is not None and self._stop.is_set():
+                raise Stopped("stopped while reading") from problem
+            raise
+
+
+class PostgresTurn:
+    """See `inchworm.ports.Turn`. `_over` is set by the first fault, after which PostgreSQL refuses every statement.
+
+    tables: those that statements applied to rows have changed.
+    """
+
+    def __init__(self, session: Session, clock: Clock, until: float) -> None:
+        self._session, self._clock, self._until = session, clock, until
+        self._over: DatabaseFault | None = None
+        self.tables: dict[str, None] = {}
+
+    @property
+    def connection(self) -> object:
+        return self._session.connection
+
+    def check_open(self) -> None:
+        """Raise the fault that ended this turn, however the code between swallowed it."""
+        if self._over is not None:
+            raise self._over
+        if self._clock.monotonic() > self._until:
+            raise DeadlineExceeded("the turn ran past its limit")
+        if self._session.is_lost():
+            raise DatabaseBroken("the connection was lost during the turn")
+        if not self._session.in_transaction():
+            raise DeadlineExceeded("the transaction was ended by somebody else")
+
+    @contextmanager
+    def _statement(self) -> Iterator[None]:
+        self.check_open()
+        try:
+            yield
+        except DatabaseFault as fault:
+            self._over = fault
+            raise
+
+    def select(self, sql: str, params: Params) -> Rows:
+        # a migration's own row is read in a turn only to be moved: one that a dying runner still writes is waited for
+        with self._statement():
+            return self._session.run(sql + LOCKED if sql == ENTRY else sql, params)[0]
+
+    def execute(self, sql: str, params: Params) -> int:
+        with self._statement():
+            return self._session.run(sql, params, prepare=None)[1]
+
+    def hold(self, sql: str, params: Params) -> None:
+        with self._statement():
+            self._session.run(sql + LOCKED, params)
+
+    def apply(self, sql: str, rows: Rows) -> Sequence[bool]:
+        if not rows.rows:
+            return []
+        shape = update_shape(sql)
+        self.tables[shape.table if shape else ""] = None
+        matched: list[bool] = []
+        at, size = 0, CHUNK_ROWS
+        with self._statement():
+            while at < len(rows.rows):
+                began = self._clock.monotonic()
+                if began > self._until:
+                    raise DeadlineExceeded("the turn ran past its limit between two rows")
+                piece = rows.rows[at : at + size]
+                matched += self._session.many(sql, rows.columns, piece)
+                at += len(piece)
+                size = _next_chunk(len(piece), self._clock.monotonic() - began, self._until - began)
+        return matched
+
+
+def _next_chunk(rows: int, took_s: float, left_s: float) -> int:
+    """Rows of the next pipeline: at most four times as many, and a quarter of the time that is left."""
+    if took_s <= 0:
+        return rows * 4
+    return max(1, min(rows * 4, int(rows * left_s / 4 / took_s)))
+
+
+def connect(target: Target, *, clock: Clock | None = None) -> PostgresDatabase:
+    """Open a postgresql:// URL (or any libpq connection string), or a factory of psycopg connections.
+
+    The factory is called for each connection needed, also after one was lost. Raises DatabaseBroken.
+    """
+    database = PostgresDatabase(_connector(target), clock=clock)
+    try:
+        _ = database.writer.connection
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _connector(target: Target) -> Connect:
+    if callable(target):
+        return lambda: _checked(target())
+    url = os.fspath(target)
+    options: dict[str, Any] = {"autocommit": True}
+    given = psycopg.conninfo.conninfo_to_dict(url)
+    options |= {} if "connect_timeout" in given else {"connect_timeout": CONNECT_S}
+    options |= {} if "application_name" in given else {"application_name": "inchworm"}
+    return lambda: psycopg.connect(url, **options)
+
+
+def _checked(connection: Any) -> psycopg.Connection[Any]:
+    if not isinstance(connection, psycopg.Connection):
+        raise TypeError(f"{type(connection).__name__} is not a connection of psycopg 3")
+    return connection
+
+
+class PostgresReader(PostgresDatabase):
+    """One connection that only reads, for status, also on a standby: no turn, no announcement."""
+
+    def __init__(self, open_connection: Connect, *, clock: Clock | None = None) -> None:
+        super().__init__(open_connection, clock=clock)
+        self.writer = self.reader
+
+    @contextmanager
+    def turn(self, *, limit_s: float) -> Iterator[Turn]:
+        raise DatabaseBroken(f"this connection only reads; no turn of {limit_s} s is possible")
+        yield
+
+    def upkeep(self, limits: Limits) -> Upkeep:
+        del limits
+        return Upkeep()
+
+
+def connect_reader(target: Target, *, clock: Clock | None = None) -> PostgresReader:
+    """Open for reading the ledger only. Raises DatabaseBroken."""
+    reader = PostgresReader(_connector(target), clock=clock)
+    try:
+        _ = reader.reader.connection
+    except BaseException:
+        reader.close()
+        raise
+    return reader
