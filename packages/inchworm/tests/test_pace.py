@@ -7,13 +7,13 @@ from inchworm import pace
 from inchworm.pace import Pace, Turned, next_rows, pace_for
 
 
-def turned(rows: int, hold_s: float, *, strangers: bool = False, contended: bool = False) -> Turned:
-    return Turned(rows, hold_s, read_s=0.0, strangers=strangers, contended=contended)
+def turned(rows: int, hold_s: float, *, strangers: bool = False, crowd: int = 0) -> Turned:
+    return Turned(rows, hold_s, read_s=0.0, strangers=strangers, crowd=crowd)
 
 
 @given(st.integers(1, 5000), st.floats(0, 1000), st.floats(0, 1000))
 def test_a_size_stays_in_bounds_whatever_was_measured(size: int, hold_s: float, read_s: float) -> None:
-    size_after = next_rows(Pace(), size, Turned(size, hold_s, read_s, strangers=False, contended=False))
+    size_after = next_rows(Pace(), size, Turned(size, hold_s, read_s, strangers=False))
     assert 1 <= size_after <= max(2, min(pace.MOST_ROWS, 2 * size))
 
 
@@ -45,6 +45,13 @@ def test_a_stranger_that_began_to_wait_during_the_turn_looks_within_the_gap() ->
         gap_ms = 1000 * pace.gap(turned(1, hold_ms / 1000, strangers=True), crowded_s=0.0)
         for waited in range(1, hold_ms + 1):
             assert any(waited <= look <= waited + gap_ms for look in looks_ms), (hold_ms, waited, gap_ms)
+
+
+def test_a_crowd_lengthens_the_gap_until_every_handler_has_looked() -> None:
+    gaps = [pace.gap(turned(1, 0.006, strangers=True, crowd=crowd), crowded_s=0.0) for crowd in range(9)]
+    assert gaps == sorted(gaps)
+    assert gaps[1] == 2 * gaps[0]
+    assert pace.gap(turned(1, 0.05, strangers=True, crowd=9), crowded_s=0.0) >= pace.BACKOFF_MS[-1] / 1000
 
 
 def test_a_turn_never_aims_past_ten_milliseconds() -> None:

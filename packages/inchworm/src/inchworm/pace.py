@@ -29,13 +29,13 @@ class Pace:
 
 @dataclass(frozen=True, slots=True)
 class Turned:
-    """What was measured around one turn; seconds."""
+    """What was measured around one turn; seconds. `crowd`: see Lock in `turns`, 0 unless several strangers compete."""
 
     rows: int
     hold_s: float
     read_s: float
     strangers: bool
-    contended: bool
+    crowd: int = 0
 
 
 def pace_for(stall_budget_ms: float) -> Pace:
@@ -83,16 +83,20 @@ def delay_in_force(waited_s: float) -> float:
 
 CROWD_S = 0.1  # without a known stranger: this much lock time …
 LISTEN_S = 0.015  # … is followed by one pause, so that a first stranger is met (costs a write-only form 13 %)
+MOST_CROWD = 4  # 1.2 x 16 x the shortest delays already reaches …
+LONGEST_GAP_S = 0.12  # … 1.2 polls of a handler that has backed off as far as it goes: then everybody has looked
 
 
 def gap(turned: Turned, *, crowded_s: float) -> float:
     """Seconds for which the lock stays free after a turn; time spent on computing the next slice counts as free.
 
-    With strangers: 1.2 times the delay in force after a wait as long as our hold, so that one that began to wait
-    during the turn looks at least once; twice that while turns are contended (several strangers compete for the gap).
+    With a stranger: 1.2 times the delay in force after a wait as long as our hold, so that one that began to wait
+    during the turn looks at least once. Doubled for each step of the crowd: strangers that compete for the gap lose
+    it to each other, back off, and need a longer one. (Measured with three strangers at 50 writes/s: after one slow
+    fsync their backlog keeps the lock busy by itself, also without us; what we can do is to stay away meanwhile.)
     """
-    if turned.strangers or turned.contended:
-        return 1.2 * delay_in_force(turned.hold_s) * (2.0 if turned.contended else 1.0)
+    if turned.strangers:
+        return min(LONGEST_GAP_S, 1.2 * delay_in_force(turned.hold_s) * 2.0 ** min(turned.crowd, MOST_CROWD))
     return LISTEN_S if crowded_s >= CROWD_S else 0.0
 
 

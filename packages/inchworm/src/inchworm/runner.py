@@ -353,7 +353,7 @@ class Engine:
             self._clock.monotonic() - started,
             lock.longest_hold_s,
             lock.turns,
-            lock.contended_at > float("-inf"),
+            lock.was_crowded,
         )
 
     def _outcome(self, entry: Entry) -> Outcome:

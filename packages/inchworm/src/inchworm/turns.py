@@ -23,18 +23,23 @@ LOCKED = "another writer holds the lock"
 LIVE = "live writer first"
 CHECKPOINT = "checkpoint"
 STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
-CONTENTION_MEMORY_S = 1.0
 
 
 @dataclass(slots=True)
 class Lock:
-    """What is remembered about the write lock between turns; times of the monotonic clock."""
+    """What is remembered about the write lock between turns; times of the monotonic clock.
+
+    `crowd` grows with each turn that found the lock taken although somebody else had already written since our last
+    one, which one stranger hardly does: several compete. It shrinks with each turn that had the lock at once.
+    """
 
     released_at: float = float("-inf")
     gap_s: float = 0.0
     crowded_s: float = 0.0
     stranger_at: float = float("-inf")
-    contended_at: float = float("-inf")
+    served: bool = False
+    crowd: int = 0
+    was_crowded: bool = False
     longest_hold_s: float = 0.0
     turns: int = 0
 
@@ -67,10 +72,13 @@ class Turns:
         since, attempt = self.clock.monotonic(), 0
         while True:
             try:
-                return self._once(work, sheet, stop, limit_s or self.rules.deadline_s)
+                done = self._once(work, sheet, stop, limit_s or self.rules.deadline_s)
+                if attempt == 0:
+                    self.lock.crowd = max(0, self.lock.crowd - 1)
+                return done
             except Busy as problem:
                 now = self.clock.monotonic()
-                self.lock.contended_at = self.lock.stranger_at = now
+                self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self._patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
                 sheet.switch(LOCKED, now)
@@ -87,6 +95,7 @@ class Turns:
                 sheet.switch(LIVE, self.clock.monotonic())
                 stack.enter_context(self._gate.migration(stop))
                 if self.db.others_wrote():
+                    self.lock.served = True
                     self.lock.stranger_at = self.clock.monotonic()
                 turn = stack.enter_context(self.db.turn(limit_s=limit_s))
                 begun = self.clock.monotonic()
@@ -97,19 +106,28 @@ class Turns:
                 self._released(begun)
         return result, self.clock.monotonic() - begun
 
+    def _met(self, now: float, *, crowded: bool) -> None:
+        """The lock was taken when we asked for it."""
+        self.lock.stranger_at = now
+        if crowded:
+            self.lock.crowd = min(self.lock.crowd + 1, pace.MOST_CROWD)
+            self.lock.was_crowded |= self.lock.crowd > 1
+
     def _released(self, begun: float) -> None:
         """Also after a rollback: a lock that was held is a lock that was held."""
         now, lock = self.clock.monotonic(), self.lock
         lock.crowded_s = now - begun + (lock.crowded_s if begun - lock.released_at < pace.LISTEN_S else 0.0)
         lock.longest_hold_s = max(lock.longest_hold_s, now - begun)
         lock.released_at = now
+        lock.served = False
         lock.turns += 1
 
     def measured(self, rows: int, hold_s: float, read_s: float) -> Turned:
         """Set the gap from a turn's measured hold, and give the facts for choosing the next slice."""
         now = self.clock.monotonic()
-        facts = Turned(rows, hold_s, read_s, self._strangers(now), now - self.lock.contended_at < CONTENTION_MEMORY_S)
-        self.lock.gap_s = pace.gap(facts, crowded_s=self.lock.crowded_s)
+        facts = Turned(rows, hold_s, read_s, self._strangers(now), self.lock.crowd)
+        queued = self.db.dialect.wakes_waiters and not self.lock.crowd
+        self.lock.gap_s = 0.0 if queued else pace.gap(facts, crowded_s=self.lock.crowded_s)
         return facts
 
     def _strangers(self, now: float) -> bool:
