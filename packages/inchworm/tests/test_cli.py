@@ -14,6 +14,7 @@ from databases import writing
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.root import inchworm as command
+from inchworm.sqlite import examination
 
 GOOD = """
 import inchworm
@@ -269,3 +270,46 @@ def test_paused_over_a_restart_stays_paused(call: Call, db: str) -> None:
     assert call("run", "--no-wait", "moves:GOOD").exit_code == Exit.UNFINISHED
     assert call("resume", "good").output == "good: pending\n"
     assert call("run", "moves:GOOD").exit_code == Exit.OK
+
+
+def test_plan_forecasts_and_changes_nothing(call: Call, db: str) -> None:
+    result = call("plan", "--explain", "moves:GOOD")
+    assert result.exit_code == Exit.OK, result.output
+    assert "1,000 rows in about" in result.output
+    assert "stall of another writer" in result.output
+    assert "SEARCH t USING INTEGER PRIMARY KEY" in result.output
+    assert call("status").output == "no migration has been run in this database\n"
+
+
+def test_plan_json_has_intervals_and_samples(call: Call) -> None:
+    plan = json.loads(call("plan", "--json", "moves:ALL").stdout)
+    assert plan["refused"] == []
+    first = plan["migrations"][0]
+    assert set(first["forecast"]["seconds"]) == {"low", "likely", "high"}
+    assert first["samples"]["read"][0]["small"]["rows"] == 32
+
+
+def test_run_refuses_what_plan_refuses_and_says_how_to_run_it_anyway(call: Call) -> None:
+    result = call("run", "moves:BROKEN")
+    assert result.exit_code == Exit.REFUSED
+    assert "no such column" in result.stderr
+    assert "--no-plan" in result.stderr
+    assert call("status").output == "no migration has been run in this database\n"
+    assert call("plan", "moves:BROKEN").exit_code == Exit.REFUSED
+
+
+def test_run_shows_the_forecast_beside_what_happened(call: Call) -> None:
+    result = call("run", "moves:GOOD")
+    assert "good took" in result.output
+    assert "forecast" in result.output
+    assert "forecast" not in call("run", "moves:GOOD", "--no-plan").stderr
+
+
+def test_doctor_has_sentences_json_and_an_exit_code(call: Call, db: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "BETWEEN_S", 0)
+    assert call("doctor").exit_code == Exit.OK
+    assert json.loads(call("doctor", "--json", "moves:GOOD").stdout)["ok"] is True
+    result = CliRunner().invoke(command, ["doctor", "--db", db + "-not"])
+    assert result.exit_code == Exit.FAILED
+    assert "error: " in result.output
+    assert "there is no database" in result.output

@@ -1,4 +1,4 @@
-"""`inchworm plan` and `inchworm verify`: look before a run, and check again after it. Neither changes data."""
+"""`inchworm plan`, `doctor` and `verify`: look before a run and check again after it. None of them changes data."""
 
 import json
 
@@ -6,12 +6,13 @@ import click
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_budget, with_database, with_json, with_migrations
+from inchworm.cli.options import with_budget, with_database, with_json, with_known, with_migrations
 from inchworm.cli.signals import stop_on_signals
 from inchworm.cli.tables import findings_lines, forecast_lines
+from inchworm.doctor import examine
 from inchworm.plan import MigrationPlan, plan_migrations
 from inchworm.recheck import Rechecked, recheck
-from inchworm.wire import plan_json
+from inchworm.wire import findings_json, plan_json
 
 
 @click.command("plan")
@@ -45,6 +46,28 @@ def _plan_lines(one: MigrationPlan, *, explain: bool) -> list[str]:
     return lines
 
 
+@click.command("doctor")
+@with_database
+@with_json
+@with_budget
+@with_known
+def doctor(*, database: str, as_json: bool, stall_budget_ms: float, where: str | None) -> None:
+    """Say why a database is slow or in danger: journal, library, locks, readers, log, disk, and who writes.
+
+    Watches it for a second. With MODULE:ATTRIBUTE it also plans those migrations. Exits with 1 for an error.
+    """
+    migrations = () if where is None else load_migrations(where)
+    with stop_on_signals() as signalled:
+        found = examine(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
+    if as_json:
+        click.echo(
+            json.dumps({"ok": found.ok, "findings": findings_json(found.findings)}, indent=2, ensure_ascii=False)
+        )
+    else:
+        click.echo("\n".join(findings_lines(found.findings)) or "nothing to report")
+    click.get_current_context().exit(Exit.OK if found.ok else Exit.FAILED)
+
+
 @click.command("verify")
 @with_database
 @with_json
@@ -72,4 +95,4 @@ def _sentence(one: Rechecked) -> str:
     return one.problem or "holds"
 
 
-COMMANDS = (plan, verify)
+COMMANDS = (plan, doctor, verify)

@@ -41,3 +41,24 @@ select tbl, idx, stat from sqlite_stat1
 
 -- name: put_statistics
 insert into sqlite_stat1 (tbl, idx, stat) values (?, ?, ?)
+
+-- name: main_file
+select file from pragma_database_list where name = 'main'
+
+-- name: journal_mode
+pragma journal_mode
+
+-- name: page_size
+pragma page_size
+
+-- name: page_count
+pragma page_count
+
+-- name: freelist_count
+pragma freelist_count
+
+-- name: mmap_size
+pragma mmap_size
+
+-- name: busy_timeout
+pragma busy_timeout
