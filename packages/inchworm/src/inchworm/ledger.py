@@ -284,8 +284,9 @@ def heartbeat(turn: Turn, held: Entry, now: str) -> None:
 
 
 def move(turn: Turn, was: Entry, held: Entry, *, by: str | None, now: str) -> None:
-    """A change of status by the holder, with its line in the history."""
+    """A change of status by the holder, with its line in the history; LeaseLost when it is not in `was` any more."""
     values: dict[str, SqlValue] = {
+        "was_status": was.status_text,
         "status": held.status_text,
         "reason": held.reason,
         "error": held.error,

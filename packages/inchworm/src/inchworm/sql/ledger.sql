@@ -43,12 +43,13 @@ update _async_migrations set bound = :bound, rows_total = :rows_total, rows_tota
 where name = :name and epoch = :epoch
 
 -- name: advance
--- each turn, in the transaction of its work: cursor, counters, time and lease in one statement
+-- each turn, in the transaction of its work: cursor, counters, time and lease in one statement; the number of slices
+-- fences out a slice whose commit succeeded although its answer was lost
 update _async_migrations set "cursor" = :cursor, rows_processed = :examined, rows_changed = :changed,
   rows_unchanged = :unchanged, rows_skipped = :skipped, rows_quarantined = :quarantined, slices = :slices,
   attempt_rows = :attempt_rows, attempt_active_s = :attempt_active_s, active_s = :active_s, throttled = :throttled,
   reason = null, last_update_at = :now, lease_until = :lease_until
-where name = :name and epoch = :epoch
+where name = :name and epoch = :epoch and coalesce(slices, 0) = :slices - 1
 
 -- name: heartbeat
 -- while waiting, a few times per lease, and once when a wait gets long: the reason for not working
@@ -57,10 +58,10 @@ update _async_migrations set reason = :reason, throttled = :throttled, active_s 
 where name = :name and epoch = :epoch
 
 -- name: move
--- each change of status by the holder of the lease
+-- each change of status by the holder of the lease; the old status fences out a second one after a lost answer
 update _async_migrations set status = :status, reason = :reason, error = :error, ended_at = :ended_at, stage = :stage,
   holder = :holder, lease_until = :lease_until, active_s = :active_s, throttled = :throttled, last_update_at = :now
-where name = :name and epoch = :epoch
+where name = :name and epoch = :epoch and status = :was_status
 
 -- name: move_unheld
 -- a change of status of a migration that nobody holds: by an operator's request, or a definition that is refused

@@ -465,6 +465,22 @@ class Conformance:
         else:
             assert outcome.error
 
+    @pytest.mark.parametrize("kind", [0, 3, 5])
+    def test_a_commit_whose_answer_was_lost_is_not_repeated(self, harness: Harness, kind: int) -> None:
+        target = self.family(harness, parents=100)
+        commits = 0
+
+        def step(what: str, sql: str) -> None:
+            nonlocal commits
+            if what == "committed" and 1 in self.values(harness, target, "n"):
+                commits += 1
+                if commits == 1 + kind:
+                    raise DatabaseBroken("server closed the connection unexpectedly")
+
+        outcome = self.go(harness, target, count_up(), step=step)["count_up"]
+        assert (outcome.status, outcome.counts.changed) == (Status.DONE, 100)
+        assert set(self.values(harness, target, "n")) == {1}
+
     def test_a_lasting_fault_fails_it_with_the_error_and_never_calls_it_done(self, harness: Harness) -> None:
         target = self.family(harness)
 
