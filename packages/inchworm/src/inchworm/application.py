@@ -128,7 +128,7 @@ def ask(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> st
         try:
             with db.turn(limit_s=5.0) as turn:
                 asked = Request(0, name, verb, str(verb), by, now)
-                answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall()), now=now)
+                answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall(), db), now=now)
                 if answer is None:
                     ledger.request(turn, name, verb, by, now)
                     return "requested"

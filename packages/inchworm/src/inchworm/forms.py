@@ -13,7 +13,7 @@ from inchworm.keyset import Keyset
 from inchworm.model import Backfill, Guard, Row, Skip
 from inchworm.ports import Reads, Rows, SqlValue, Turn
 from inchworm.progress import Counts
-from inchworm.statement import UpdateShape, changes_what_it_matches, parameters, update_shape
+from inchworm.statement import UpdateShape, changes_what_it_matches, parameters, tokens, update_shape
 
 Values = Mapping[Key, tuple[SqlValue, ...]]
 
@@ -51,7 +51,7 @@ class Counter:
         shapes = [shape for text in migration.statements if (shape := update_shape(text)) is not None]
         own = [s for s in shapes if migration.source is None and s.table == migration.table.rpartition(".")[2].lower()]
         self._walk = Keyset(migration.table, migration.keys)
-        self.columns = tuple(dict.fromkeys(c for shape in own for c in shape.columns))
+        self.columns = tuple(dict.fromkeys(c for shape in own for c in shape.spelled))
         self.by_values = bool(own) and not all(changes_what_it_matches(shape) for shape in own)
         self.shapes: Sequence[UpdateShape] = own
 
@@ -63,6 +63,10 @@ class Counter:
         width = len(self._walk.key)
         return {_key(row[:width]): tuple(row[width:]) for row in found.rows}
 
+    def hold(self, turn: Turn, piece: Slice) -> None:
+        """Keep the rows of the slice from being changed by others until the turn ends."""
+        turn.hold(self._walk.touch(self._walk.key), self._walk.range_params(piece.first, piece.last))
+
 
 class UpdateForm:
     """One statement inside the turn. Paced by the measured hold; the rows' pages are read before."""
@@ -70,6 +74,8 @@ class UpdateForm:
     def __init__(self, migration: Backfill) -> None:
         self._keys, self._update = migration.keys, migration.update or ""
         self._counter = Counter(migration)
+        # a statement that only uses the row's own columns sees the newest ones anyway
+        self._holds = self._counter.by_values or any(t.text == "select" for t in tokens(self._update))
 
     def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
         del keyed
@@ -78,6 +84,8 @@ class UpdateForm:
 
     def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
         del prepared
+        if self._holds:
+            self._counter.hold(turn, piece)
         before = self._counter.values(turn, piece) if self._counter.by_values else None
         matched = turn.execute(self._update, bounds(self._keys, piece.first, piece.last))
         if before is None:
@@ -93,6 +101,8 @@ class ComputeForm:
         self._counter = Counter(migration)
         whole = Keyset(migration.table, self._keys)
         self._compute = migration.compute
+        # read again, then written: nobody may come between, also where others can write during a turn
+        self._holds = self._counter.by_values or migration.guard in (Guard.COMPARE, Guard.REREAD)
         self._whole = whole.touch(("*",)).replace('"*"', "*") if migration.compute is None else ""
         self._walk = whole
 
@@ -103,6 +113,8 @@ class ComputeForm:
         return Prepared(rows, skipped, relied_on)
 
     def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
+        if self._holds:
+            self._counter.hold(turn, piece)
         rows, skipped = self._fresh(turn, piece, prepared)
         before = self._counter.values(turn, piece) if self._counter.by_values else None
         touched = self._apply(turn, piece, rows)

@@ -162,7 +162,7 @@ class Engine:
         return None, waiting
 
     def _is_held(self, entry: Entry) -> bool:
-        return is_held(entry, self._clock.wall())
+        return is_held(entry, self._clock.wall(), self._db)
 
     def _refused(self, migration: Migration, entry: Entry) -> bool:
         """Fail a migration whose definition is not the one it began with, unless an operator asked for a retry."""
@@ -377,9 +377,12 @@ class Engine:
 _ENDED_OR_FOREIGN = frozenset({Status.DONE, Status.CANCELLED})
 
 
-def is_held(entry: Entry, wall_s: float) -> bool:
-    """Whether a living runner holds it: at once for this machine, by its lease for another or a stopped one."""
-    if entry.holder is None or is_dead(entry.holder):
+def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
+    """Whether a living runner holds it: at once for this machine and where the database knows, else by its lease."""
+    if entry.holder is None:
+        return False
+    dead = is_dead(entry.holder)
+    if dead or (dead is None and db.is_gone(entry.holder)):
         return False
     return entry.lease_until is not None and entry.lease_until > wall_s
 

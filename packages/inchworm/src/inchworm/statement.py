@@ -34,11 +34,15 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class UpdateShape:
-    """What an UPDATE sets and under which conditions (conjuncts of its WHERE; empty when it has an OR on top)."""
+    """What an UPDATE sets and under which conditions (conjuncts of its WHERE; empty when it has an OR on top).
+
+    spelled: the assigned columns as the database knows them: quoted ones as they are, others in lower case.
+    """
 
     table: str
     sets: tuple[tuple[str, tuple[Token, ...]], ...]
     conditions: tuple[tuple[Token, ...], ...]
+    spelled: tuple[str, ...] = ()
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -98,10 +102,12 @@ def update_shape(sql: str) -> UpdateShape | None:
     if start is None:
         return None
     sets_end = _end(rest, start + 1, _ENDS)
-    sets = [pair for part in _split(rest[start + 1 : sets_end], ",") for pair in _assignments(part)]
+    assigned = [found for part in _split(rest[start + 1 : sets_end], ",") for found in _assignments(part)]
+    sets = [(column.text, value) for column, value in assigned]
     where = _end(rest, sets_end, {"where"})
     conditions = rest[where + 1 : _end(rest, where, {"returning", ";"})] if where < len(rest) else []
-    return UpdateShape(table, tuple(sets), _conjuncts(conditions))
+    spelled = tuple(c.raw[1:-1].replace('""', '"') if c.raw[0] in '"`[' else c.text for c, _ in assigned)
+    return UpdateShape(table, tuple(sets), _conjuncts(conditions), spelled)
 
 
 def orders_its_own_column(shape: UpdateShape) -> bool:
@@ -189,11 +195,11 @@ def _split(part: Sequence[Token], mark: str) -> list[list[Token]]:
     return pieces
 
 
-def _assignments(part: list[Token]) -> list[tuple[str, tuple[Token, ...]]]:
+def _assignments(part: list[Token]) -> list[tuple[Token, tuple[Token, ...]]]:
     equals = next((i for i, t in enumerate(part) if t.raw == "=" and not _inside(part, i)), None)
     if equals is None:
         return []
-    names = [t.text for t in part[:equals] if t.kind == "word"]
+    names = [t for t in part[:equals] if t.kind == "word"]
     value = part[equals + 1 :]
     if part[0].raw != "(":
         return [(names[-1], tuple(value))] if names else []
