@@ -13,6 +13,7 @@ INKS = ("--ink", "--ink-2", "--ink-3", "--accent", "--signal", "--danger", "--ok
 ON_SOFT = (
     ("--ink", "--accent-soft"),
     ("--ink-2", "--accent-soft"),
+    ("--ink-3", "--accent-soft"),
     ("--accent", "--accent-soft"),
     ("--danger", "--danger-soft"),
     ("--ink", "--danger-soft"),

@@ -43,7 +43,7 @@ def test_the_keyboard_reaches_a_packet_and_comes_back(site: Installation, tab: O
     page.keyboard.press("Home")
     page.keyboard.press("Enter")
     detail = page.get_by_role("complementary", name="Packet")
-    expect(detail.get_by_role("heading", level=2)).to_be_focused()
+    expect(detail.locator(".detail-title")).to_be_focused()
     page.keyboard.press("Escape")
     expect(detail).to_be_hidden()
     expect(grid).to_be_focused()

@@ -40,7 +40,7 @@ function Docs({ spec }) {
   return html`
     <nav class="docs-nav" aria-label="Operations">
       <a href="/">Back to hopscope</a>
-      ${tags.map((tag) => html`<h2>${tag}</h2><ul>${all.filter((o) => o.tag === tag).map((o) => html`<li><a href=${`#${encodeURIComponent(o.id)}`}>${o.verb === "get" ? "" : `${o.verb.toUpperCase()} `}${o.path.replace(/^\/api\//, "")}</a></li>`)}</ul>`)}
+      ${tags.map((tag) => html`<h2 class="tag-name">${tag}</h2><ul>${all.filter((o) => o.tag === tag).map((o) => html`<li><a href=${`#${encodeURIComponent(o.id)}`}>${o.verb === "get" ? "" : `${o.verb.toUpperCase()} `}${o.path.replace(/^\/api\//, "")}</a></li>`)}</ul>`)}
     </nav>
     <main class="docs-main">
       <header>
@@ -58,7 +58,7 @@ function Section({ spec, operation: { path, verb, id, of } }) {
   const good = Object.entries(of.responses ?? {}).find(([status]) => status.startsWith("2"))?.[1];
   const shape = resolve(spec, good?.content?.["application/json"]?.schema);
   return html`<section class="card operation" id=${encodeURIComponent(id)}>
-    <header><span class=${`verb ${verb}`}>${verb}</span><h3>${path}</h3></header>
+    <header><span class=${`verb ${verb}`}>${verb}</span><h2>${path}</h2></header>
     ${(of.description || of.summary) && html`<p>${of.description ?? of.summary}</p>`}
     ${parameters.length > 0 && html`<${Rows} head=${["Parameter", "Type", "Meaning"]} rows=${parameters.map((p) => [html`<code>${p.name}</code>${p.required && " (required)"}`, typeName(p.schema), p.description ?? p.schema?.description ?? ""])} />`}
     ${shape.properties && html`<details><summary>Answer</summary>

@@ -12,5 +12,7 @@ function matching(media) {
 
 /** A phone: one column, bottom navigation. The same width as in shell.css. */
 export const narrow = matching("(max-width: 700px)");
+/** Too narrow for a list and a packet beside each other. The same width as in packets.css. */
+export const single = matching("(max-width: 1000px)");
 /** The reader asked for less movement. */
 export const calm = matching("(prefers-reduced-motion: reduce)");

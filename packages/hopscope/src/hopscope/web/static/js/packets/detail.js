@@ -4,6 +4,7 @@ import { html, useEffect, useRef } from "../ui.js";
 import { useResource } from "../resource.js";
 import { onPackets } from "../live.js";
 import { absolute, count, decibel, offset, toMs } from "../format.js";
+import { single } from "../screen.js";
 import { AirText, Ago, Copyable } from "../parts/words.js";
 import { Await } from "../parts/states.js";
 import { Bytes } from "../parts/bytes.js";
@@ -30,7 +31,7 @@ export function PacketDetail({ hash, onClose }) {
   return html`<aside class="detail" aria-label="Packet" onKeyDown=${pressed}>
     <div class="detail-head">
       <button type="button" class="button quiet" onClick=${onClose}><${Icon} name="close" /><span class="visually-hidden">Close packet</span></button>
-      <h2 tabindex="-1" ref=${heading}>Packet <${Copyable} text=${hash} label="packet hash" /></h2>
+      <${single.value ? "h1" : "h2"} class="detail-title" tabindex="-1" ref=${heading}>Packet <${Copyable} text=${hash} label="packet hash" /><//>
     </div>
     <div class="detail-body"><${Await} of=${of} what="packet" rows=${10}>${(data) => html`<${Whole} data=${data} />`}<//></div>
   </aside>`;
@@ -53,12 +54,15 @@ function Whole({ data }) {
       ${payload.pubKey && html`<dt>Node</dt><dd><a href=${`/nodes/${payload.pubKey}`}><${AirText} text=${payload.name} none="unnamed" /></a></dd>`}
       ${payload.sender && html`<dt>Sender</dt><dd><${AirText} text=${payload.sender} /> <span class="dim">(a claim: channel messages are not signed)</span></dd>`}
     </dl>
-    <h3>Bytes</h3>
+    <${Part} title="Bytes" />
     ${packet.raw_hex ? html`<${Bytes} hex=${packet.raw_hex} spans=${data.byte_map ?? []} />` : html`<p class="dim">The frame itself is not stored.</p>`}
-    <h3>Receptions</h3>
+    <${Part} title="Receptions" />
     <${Receptions} list=${receptions} type=${packet.payload_type} />
   `;
 }
+
+/** A heading one level below the packet's. */
+const Part = ({ title }) => html`<${single.value ? "h2" : "h3"} class="detail-part">${title}<//>`;
 
 function Receptions({ list, type }) {
   if (!list.length) return html`<p class="dim">No reception of this packet is stored.</p>`;

@@ -89,7 +89,7 @@ function Chat({ id, channel }) {
   return html`<section class="chat" aria-label=${`Messages of ${locked ? lockedName({ hash: id }) : id}`}>
     <header class="chat-head">
       <a class="button quiet back" href="/channels"><${Icon} name="back" /><span class="visually-hidden">Channels</span></a>
-      <h2><${AirText} text=${locked ? lockedName({ hash: id }) : (channel?.name ?? id)} cap=${40} /></h2>
+      <${narrow.value ? "h1" : "h2"} class="chat-title"><${AirText} text=${locked ? lockedName({ hash: id }) : (channel?.name ?? id)} cap=${40} /><//>
       <span class="dim num">${chat.total === null ? "" : `${count(chat.total)} messages`}</span>
     </header>
     <p class="chat-note">Sender names are claims: anyone with the channel's key can write under any name.</p>
@@ -99,7 +99,7 @@ function Chat({ id, channel }) {
       ${chat.ready && !chat.messages.length && html`<${Empty} title=${locked ? "These messages cannot be read" : "No messages stored"}>
         ${locked && html`<p>No configured key opens this channel.</p><p><a href=${`/packets?channel=${encodeURIComponent(id)}`}>Its packets</a></p>`}<//>`}
       ${chat.cursor && html`<button type="button" class="button older" disabled=${chat.busy} onClick=${() => ((stick.current = false), chat.older())}>Older messages</button>`}
-      ${days.map(([title, messages]) => html`<section key=${title} class="chat-day"><h3>${title}</h3>${messages.map((message, i) => html`<${Message} key=${message.packetHash ?? i} message=${message} follows=${follows(messages, i)} />`)}</section>`)}
+      ${days.map(([title, messages]) => html`<section key=${title} class="chat-day"><${narrow.value ? "h2" : "h3"} class="chat-date">${title}<//>${messages.map((message, i) => html`<${Message} key=${message.packetHash ?? i} message=${message} follows=${follows(messages, i)} />`)}</section>`)}
     </div>
   </section>`;
 }

@@ -1,6 +1,7 @@
 // One node: what it says of itself, where it is, and its recent adverts.
 
 import { html, useEffect, useRef } from "../ui.js";
+import { Wide } from "../parts/wide.js";
 import { client } from "../client.js";
 import { useResource } from "../resource.js";
 import { shownTheme } from "../theme.js";
@@ -52,7 +53,7 @@ function Facts({ node, adverts }) {
 }
 
 function Adverts({ list }) {
-  return html`<div class="table-frame"><table class="table">
+  return html`<${Wide} label="Table of adverts"><table class="table">
     <thead><tr><th>Heard</th><th>Observer</th><th class="right">SNR</th><th class="right">Receptions</th><th>Path</th><th>Packet</th></tr></thead>
     <tbody>${list.map((packet) => html`<tr key=${packet.hash}>
       <td><${Ago} at=${packet.latest ?? packet.first_seen ?? packet.timestamp} /></td>
@@ -62,7 +63,7 @@ function Adverts({ list }) {
       <td><${Hops} hops=${pathOf(packet)} room=${260} /></td>
       <td><a class="mono" href=${`/packets/${packet.hash}`}>${String(packet.hash).slice(0, 8)}</a></td>
     </tr>`)}</tbody>
-  </table></div>`;
+  </table><//>`;
 }
 
 function pathOf(packet) {
@@ -79,5 +80,5 @@ function SmallMap({ node }) {
   }, [node.public_key]);
   useEffect(() => map.current.show([node], [node]), [node]);
   useEffect(() => map.current.repaint(), [shownTheme.value]);
-  return html`<div class="small-map" ref=${place} role="img" aria-label=${`Map around ${position(node.lat, node.lon)}`}></div>`;
+  return html`<div class="small-map" ref=${place} role="group" aria-label=${`Map around ${position(node.lat, node.lon)}`}></div>`;
 }

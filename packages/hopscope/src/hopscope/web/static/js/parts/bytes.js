@@ -47,10 +47,9 @@ export function Bytes({ hex, spans }) {
             type="button"
             class=${`hex-run ${run.span === lit && lit >= 0 ? "lit" : ""}`}
             data-tint=${run.span < 0 ? "none" : run.span % TINTS}
-            aria-label=${`${spans[run.span]?.name ?? "unclaimed"}: ${bytes.slice(run.from, run.to).join(" ")}`}
             ...${touch(run.span)}
             onClick=${() => document.getElementById(`field-${run.span}`)?.scrollIntoView({ block: "nearest" })}
-          >${bytes.slice(run.from, run.to).map((byte) => html`<span>${byte}</span>`)}</button>`,
+          ><i class="visually-hidden">${spans[run.span]?.name ?? "unclaimed"}: </i>${bytes.slice(run.from, run.to).map((byte) => html`<span>${byte}</span>`)}</button>`,
         )}
       </div>`)}
     </div>

@@ -1,6 +1,7 @@
 // Every data migration with its state and figures; with an operator's key, what can be asked of it.
 
 import { html, useState } from "../ui.js";
+import { Wide } from "../parts/wide.js";
 import { MIGRATION_STATES } from "../generated.js";
 import { askMigration, operatorKey } from "../operator.js";
 import { inWords, migrations, refreshMigrations } from "../migrations.js";
@@ -28,8 +29,8 @@ export function MigrationTable() {
   return html`
     ${error && html`<p class="hint bad">The state of data migrations cannot be read: ${fit(error, 200)}</p>`}
     ${!list.length && !error && html`<p class="dim">None. Stored data is as this version needs it.</p>`}
-    ${list.length > 0 && html`<div class="table-frame"><table class="table">
-      <thead><tr><th>Migration</th><th>State</th><th>Progress</th><th class="right">Set aside</th><th>Took</th><th></th></tr></thead>
+    ${list.length > 0 && html`<${Wide} label="Migrations"><table class="table">
+      <thead><tr><th>Migration</th><th>State</th><th>Progress</th><th class="right">Set aside</th><th>Took</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
       <tbody>${list.map((m) => html`<tr key=${m.name}>
         <td><strong>${inWords(m.name)}</strong><div class="dim mono">${fit(m.name, 60)}</div></td>
         <td><span class="status" data-status=${m.status}><span class="lamp" aria-hidden="true"></span>${m.status}</span>
@@ -40,7 +41,7 @@ export function MigrationTable() {
         <td class="right verbs">${operatorKey.value && (VERBS.get(m.status) ?? []).map((verb) => html`<${Verb} key=${verb} verb=${verb} ask=${() => ask(m.name, verb)} />`)}
           ${said.name === m.name && said.text && html`<div class="hint" aria-live="polite">${fit(said.text, 160)}</div>`}</td>
       </tr>`)}</tbody>
-    </table></div>`}`;
+    </table><//>`}`;
 }
 
 function Verb({ verb, ask }) {

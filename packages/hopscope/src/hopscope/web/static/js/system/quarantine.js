@@ -1,6 +1,7 @@
 // How often records could not be used, and why; with an operator's key, the newest of them as they came.
 
 import { html, useState } from "../ui.js";
+import { Wide } from "../parts/wide.js";
 import { request, withQuery } from "../api.js";
 import { useResource } from "../resource.js";
 import { operatorKey } from "../operator.js";
@@ -23,8 +24,8 @@ export function Quarantine() {
   return html`<${Await} of=${of} what="quarantine" rows=${3}>${(data) =>
     !data.counts?.length
       ? html`<p class="dim">None so far.</p>`
-      : html`<div class="table-frame"><table class="table">
-          <thead><tr><th>Reason</th><th>Source</th><th class="right">Records</th><th>Last</th><th></th></tr></thead>
+      : html`<${Wide} label="Refused records"><table class="table">
+          <thead><tr><th>Reason</th><th>Source</th><th class="right">Records</th><th>Last</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
           <tbody>${data.counts.map((row) => html`<tr key=${`${row.source}/${row.reason}`}>
             <td>${fit(row.reason, 40).replaceAll("_", " ")}</td>
             <td>${fit(row.source, 40)}</td>
@@ -32,7 +33,7 @@ export function Quarantine() {
             <td><${Ago} at=${row.lastAt} /></td>
             <td class="right">${operatorKey.value && html`<button type="button" class="button small" onClick=${() => show(row.reason)}>Show newest</button>`}</td>
           </tr>`)}</tbody>
-        </table></div>
+        </table><//>
         ${shown && html`<${Records} shown=${shown} />`}`}<//>`;
 }
 

@@ -1,6 +1,7 @@
 // How long writes wait for their turn and hold it, now and since this page was opened.
 
 import { html, useEffect, useRef } from "../ui.js";
+import { Wide } from "../parts/wide.js";
 import { count, figure } from "../format.js";
 import { Chart } from "../parts/chart.js";
 
@@ -17,7 +18,7 @@ export function Writer({ perf, at }) {
   if (!parts.length) return html`<p class="dim">The writer has reported nothing yet.</p>`;
   const columns = [0, 1, 2].map((i) => history.current.map((row) => row[i]));
   return html`
-    <div class="table-frame"><table class="table">
+    <${Wide} label="Writer"><table class="table">
       <thead><tr><th>Work</th><th class="right">Turns</th><th class="right">Records</th><th class="right">Wait 95 %</th><th class="right">Hold 50 %</th><th class="right">Hold 95 %</th><th class="right">Longest hold</th><th class="right">Failed</th></tr></thead>
       <tbody>${parts.map((part) => html`<tr key=${part.component}>
         <td>${part.component.replaceAll("_", " ")}</td>
@@ -29,7 +30,7 @@ export function Writer({ perf, at }) {
         <td class="right num">${ms(part.hold_max)}</td>
         <td class=${`right num ${part.failures ? "low" : ""}`}>${count(part.failures)}</td>
       </tr>`)}</tbody>
-    </table></div>
+    </table><//>
     ${columns[0].length > 2 && html`<${Chart} label="Longest waits and holds of a turn (95 %), since this page was opened" unit="ms" data=${columns} series=${[["wait", "--p-group"], ["hold", "--p-text"]]} />`}
   `;
 }
