@@ -37,7 +37,6 @@ LISTS_MS, ANALYTICS_MS, LIVE_MS, COLD_S, MEMORY_MB = 25.0, 100.0, 500.0, 1.0, 15
 
 SERVER = """
 import sys
-import tempfile
 from hopscope.app.reader import run
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
