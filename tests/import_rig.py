@@ -36,6 +36,7 @@ def history(path: Path, receptions: int = RECEPTIONS) -> None:
         packets.append(file.transmission(frame, now - 400_000 + number))
     for number in range(receptions):
         hops = [dice.randbytes(1).hex().upper() for _ in range(dice.randint(0, 6))]
-        file.observation(dice.choice(packets), dice.choice(known), now - 300_000 + number * 7, hops)
+        at = now - 300_000 + number * 290_000 // receptions
+        file.observation(packets[number % PACKETS], dice.choice(known), at, hops)  # never twice within seconds
     file.db.execute("commit")
     file.close()

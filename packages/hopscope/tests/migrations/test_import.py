@@ -243,6 +243,19 @@ def test_observers_and_nodes_of_either_case_are_one(store: apsw.Connection, tmp_
     assert counts(found, "inactive_nodes") == (0, 1, 0)
 
 
+def test_names_of_strangers_come_along_whatever_their_bytes(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    source.observer(ALICE, name="x")
+    source.add("nodes", public_key="cd" * 32, name="y", role="room", last_seen="2026-05-01T00:00:00Z")
+    source.db.execute("update observers set name = cast(x'4fff4b' as text)")
+    source.db.execute("update nodes set name = cast(x'3c623ef09f9880ff' as text)")
+    found = bring(source.path)
+    assert found.state == "done"
+    assert value(store, "select name from observers") == "O\ufffdK"
+    assert "<b>\U0001f600" in value(store, "select name from nodes")
+
+
 def test_edges_and_samples_come_along_once(store: apsw.Connection, source: CoreScopeFile, bring: Importing) -> None:
     source.observer(ALICE)
     for a, b in (("aa" * 32, "BB" * 32), ("bb" * 32, "AA" * 32), ("", "aa" * 32)):

@@ -162,17 +162,22 @@ def whole(value: SqlValue) -> int | None:
 
 def text(value: SqlValue, limit: int = 128) -> str | None:
     """Text without surrounding space, cut at `limit` characters; None when nothing remains."""
-    if not isinstance(value, str):
-        return None
-    return value.strip()[:limit] or None
+    word = _word(value)
+    return None if word is None else word.strip()[:limit] or None
+
+
+def _word(value: SqlValue) -> str | None:
+    """Text, also as its bytes; what is broken in them becomes the replacement character."""
+    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value if isinstance(value, str) else None
 
 
 def node_key(value: SqlValue) -> bytes | None:
     """The 32 bytes of a node's key in any case; None for a prefix, an empty or another value."""
-    if not isinstance(value, str) or len(value) != 64 or not value.isalnum():
+    word = _word(value)
+    if word is None or len(word) != 64 or not word.isalnum():
         return None
     try:
-        return bytes.fromhex(value)
+        return bytes.fromhex(word)
     except ValueError:
         return None
 
@@ -180,12 +185,13 @@ def node_key(value: SqlValue) -> bytes | None:
 @lru_cache(1024)
 def observer_ident(value: SqlValue) -> str | None:
     """An observer's id as hopscope writes it: 64 upper-case hex digits, or the word of a bridge as it is."""
-    if not isinstance(value, str):
+    word = _word(value)
+    if word is None:
         return None
-    if node_key(value) is not None:
-        return value.upper()
-    plain = value.isascii() and 0 < len(value) <= 64 and value.replace("-", "").replace("_", "").isalnum()
-    return value if plain else None
+    if node_key(word) is not None:
+        return word.upper()
+    plain = word.isascii() and 0 < len(word) <= 64 and word.replace("-", "").replace("_", "").isalnum()
+    return word if plain else None
 
 
 def microdegrees(value: SqlValue, limit: int) -> int | None:
@@ -199,7 +205,7 @@ ROLES = {"none": 0, "companion": 1, "repeater": 2, "room": 3, "sensor": 4}
 
 def role(value: SqlValue) -> int:
     """The advert's role number; 0 for a word CoreScope never wrote."""
-    word = value.lower() if isinstance(value, str) else ""
+    word = (_word(value) or "").lower()
     if word.startswith("type-") and word[5:].isdigit():
         return min(int(word[5:]), 15)
     return ROLES.get(word, 0)

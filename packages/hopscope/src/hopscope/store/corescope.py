@@ -31,6 +31,7 @@ WANTED: Mapping[str, tuple[str, ...]] = {
     ),
     "neighbor_edges": ("node_a", "node_b", "count", "last_seen"),
 }  # fmt: skip
+WORDS = frozenset({"name", "iata", "model", "firmware", "client_version", "radio", "public_key", "role"})
 COLUMNS = {**WANTED, "inactive_nodes": WANTED["nodes"]}
 NEEDED = {
     "observers": {"id"},
@@ -154,9 +155,9 @@ def reading(name: str, found: Shape, *, after: int, bound: int) -> str:
     alias = {"observers": "b", "nodes": "n", "inactive_nodes": "n", "transmissions": "t", "observations": "o",
              "observer_metrics": "m", "neighbor_edges": "e"}[name]  # fmt: skip
     present = found.tables[name]
-    columns = [f"{alias}.{_quoted(c)}" if c in present else f"null as {_quoted(c)}" for c in COLUMNS[name]]
+    columns = [_column(alias, c) if c in present else f"null as {_quoted(c)}" for c in COLUMNS[name]]
     linked = "observer_idx" in present and "id" in found.tables.get("observers", ())
-    observer = "b.id" if linked else "o.observer_id" if "observer_id" in present else "null"
+    observer = "cast(b.id as blob)" if linked else "o.observer_id" if "observer_id" in present else "null"
     return _fill(
         statements[name],
         columns=", ".join(columns),
@@ -166,6 +167,12 @@ def reading(name: str, found: Shape, *, after: int, bound: int) -> str:
         observer=observer,
         join_observer=statements["join_observer"] if linked else "",
     )
+
+
+def _column(alias: str, name: str) -> str:
+    """Words of strangers are read as bytes: SQLite keeps broken UTF-8 as it came, and a driver would refuse it."""
+    column = f"{alias}.{_quoted(name)}"
+    return f"cast({column} as blob) as {_quoted(name)}" if name in WORDS else column
 
 
 def _fill(template: str, **parts: str) -> str:

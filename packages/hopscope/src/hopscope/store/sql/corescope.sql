@@ -46,7 +46,7 @@ select o.id, o.transmission_id, {columns}, t.id as known_transmission, t.raw_hex
 left join observers b on b.rowid = o.observer_idx
 
 -- name: observers
-select b.rowid as rowid, b.id as ident, {columns}
+select b.rowid as rowid, cast(b.id as blob) as ident, {columns}
   from observers b where b.rowid between max(:first, {after} + 1) and min(:last, {bound})
 
 -- name: nodes

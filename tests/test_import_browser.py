@@ -1,0 +1,148 @@
+"""Header, endpoints and banner together in a real browser while a real import runs, fails, is stopped and ends."""
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import apsw
+import pytest
+from browsing import ARGUMENTS, DESKTOP, WATCH_POLICY
+from import_rig import history
+from installation import Installation, ack
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+from services import find
+
+from hopscope.migrations import operating
+from hopscope.store import connection
+
+pytestmark = pytest.mark.chromium
+
+KEY = "a-long-operator-key-7391"
+HEADER = "x-corescope-load-status"
+SHOWN_MS, GONE_MS = 4_000, 10_000  # a migration's start shows within 2 s; here besides what the machine needs
+PATIENCE_MS = 30_000
+RECEPTIONS = 80_000  # several looks of the page
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        expect.set_options(timeout=PATIENCE_MS)
+        launched = playwright.chromium.launch(executable_path=find("chromium"), args=ARGUMENTS)
+        yield launched
+        launched.close()
+        expect.set_options(timeout=5_000)
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("source") / "meshcore.db"
+    history(path, receptions=RECEPTIONS)
+    return path
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Installation]:
+    with Installation(tmp_path / "site", api_key=KEY) as running:
+        running.air.heard(ack(1))
+        running.stored(1)
+        yield running
+
+
+@pytest.fixture
+def page(browser: Browser, site: Installation) -> Iterator[Page]:
+    profile = browser.new_context(viewport=DESKTOP)
+    profile.set_default_timeout(PATIENCE_MS)
+    profile.add_init_script(WATCH_POLICY)
+    profile.add_init_script(f"sessionStorage.setItem('hopscope.operator-key', '{KEY}')")
+    made = profile.new_page()
+    made.goto(site.url + "/packets")
+    expect(made.get_by_role("status", name="Changes of stored data")).to_be_attached()
+    yield made
+    assert made.evaluate("window.violations") == []
+    profile.close()
+
+
+def ask_for_import(site: Installation, path: Path) -> None:
+    operating.ask_for_import(site.settings.database, path, by="cli", now_ms=int(time.time() * 1000))
+
+
+def run_sql(site: Installation, text: str) -> Any:
+    db = connection.open_writer(site.settings.database)
+    try:
+        return db.execute(text).get
+    finally:
+        db.close()
+
+
+def line(page: Page, name: str) -> Any:
+    return page.locator(f'.banner [data-migration="{name}"]')
+
+
+def header(page: Page, site: Installation) -> str:
+    return page.request.get(site.url + "/livez").headers[HEADER]
+
+
+def until_header(page: Page, site: Installation, wanted: str) -> None:
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while header(page, site) != wanted:
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(100)
+
+
+def listed(page: Page, site: Installation, name: str) -> dict[str, Any]:
+    health = page.request.get(site.url + "/api/healthz").json()["async_migrations"]
+    perf = page.request.get(site.url + "/api/perf").json()["asyncMigrations"]
+    found = [next(one for one in rows if one["name"] == name) for rows in (health, perf)]
+    assert found[0].keys() == found[1].keys()
+    return dict(found[0])
+
+
+def test_running_then_failed_then_retried_then_done(site: Installation, page: Page, source: Path) -> None:
+    assert header(page, site) == "ready"
+    unlucky = apsw.Connection(str(source)).execute("select max(timestamp) from observations").get
+    run_sql(
+        site,
+        f"create trigger no before insert on observations when new.heard_at = {unlucky}000 "
+        "begin select raise(abort, 'no room'); end",
+    )
+    ask_for_import(site, source)
+    expect(page.locator(".banner [data-status=running]").first).to_be_visible(timeout=SHOWN_MS)
+    until_header(page, site, "loading")
+    failed = line(page, "import_1_observations")
+    expect(failed).to_have_attribute("data-status", "failed")
+    expect(failed).to_contain_text("no room")
+    expect(failed.get_by_role("button", name="Retry")).to_be_visible()
+    shown = listed(page, site, "import_1_observations")
+    assert (shown["status"], shown["etaSeconds"]) == ("failed", None)
+    assert "no room" in shown["errorMessage"]
+    health = page.request.get(site.url + "/api/healthz").json()
+    assert (health["ready"], health["reason"]) == (False, "migration failed: import_1_observations")
+    assert page.request.get(site.url + "/readyz").status == 200
+    run_sql(site, "drop trigger no")
+    failed.get_by_role("button", name="Retry").click()
+    expect(failed).not_to_have_attribute("data-status", "failed")
+    until_header(page, site, "ready")
+    expect(page.locator(".banner [data-migration]")).to_have_count(0, timeout=GONE_MS)
+    assert page.request.get(site.url + "/api/healthz").json()["ready"] is True
+    assert run_sql(site, "select count(*) from observations") == RECEPTIONS + 1
+    assert run_sql(site, "select sum(observation_count) from transmissions") == RECEPTIONS + 1
+
+
+def test_running_then_stopped_then_resumed_then_done(site: Installation, page: Page, source: Path) -> None:
+    ask_for_import(site, source)
+    running = line(page, "import_1_observations")
+    expect(running).to_have_attribute("data-status", "running")
+    expect(running).to_contain_text("/ 80,000")
+    site.stop_writer()
+    expect(running).to_have_attribute("data-status", "interrupted")
+    expect(running).to_contain_text("will continue")
+    assert header(page, site) == "loading"
+    done = listed(page, site, "import_1_observations")
+    assert done["reason"] == "interrupted: the test is over"
+    assert 0 < done["rowsProcessed"] < RECEPTIONS
+    site.start_writer()
+    until_header(page, site, "ready")
+    expect(page.locator(".banner [data-migration]")).to_have_count(0, timeout=GONE_MS)
+    assert run_sql(site, "select count(*) from observations") == RECEPTIONS + 1
