@@ -156,18 +156,32 @@ def brokers(tmp_path: Path) -> Iterator[list[Mosquitto]]:
         broker.kill()
 
 
+Starter = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.fixture
+def start_writer() -> Iterator[Starter]:
+    """Starts writer processes; whatever a failing test leaves running is ended with it."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(database: Path, urls: list[str]) -> subprocess.Popen[bytes]:
+        started.append(subprocess.Popen([sys.executable, "-c", PROCESS, str(database), *urls]))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
 @pytest.mark.mosquitto
 def test_nothing_is_lost_or_doubled_when_the_writer_is_killed_three_times(
-    tmp_path: Path, brokers: list[Mosquitto]
+    tmp_path: Path, brokers: list[Mosquitto], start_writer: Starter
 ) -> None:
     count = 2_000
     database = tmp_path / "mesh.db"
     urls = [broker.url for broker in brokers]
-
-    def start() -> subprocess.Popen[bytes]:
-        return subprocess.Popen([sys.executable, "-c", PROCESS, str(database), *urls])
-
-    process = start()
+    process = start_writer(database, urls)
     until(lambda: ask(database, "select count(*) from sources where connected") == 2)
     truth = Truth()
     feed = itertools.islice(Simulation(9, Pace(1_790_000_000_000, 1000.0)), count)
@@ -186,7 +200,7 @@ def test_nothing_is_lost_or_doubled_when_the_writer_is_killed_three_times(
         until(lambda at=kill_at: ask(database, "select value from counters where name = 'observations'") >= at)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
-        process = start()
+        process = start_writer(database, urls)
     publisher.join()
     wanted = truth.totals()["receptions"], truth.totals()["refused"]
     until(
