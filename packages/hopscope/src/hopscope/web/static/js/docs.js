@@ -78,7 +78,7 @@ function Try({ path, parameters }) {
   const ask = async (event) => {
     event.preventDefault();
     const form = new FormData(event.currentTarget);
-    const url = path.replace(/\{(\w+)(?::\w+)?\}/g, (_, name) => encodeURIComponent(form.get(name) ?? ""));
+    const url = path.replace(/\{(\w+)(?::\w+)?\}/g, (_, name) => encodeURIComponent(String(form.get(name) ?? "")));
     const extra = String(form.get("query") ?? "").replace(/^\?/, "");
     setAnswer("…");
     try {

@@ -11,6 +11,7 @@ import { PacketsPage } from "./pages/packets.js";
 import { UnknownPage } from "./pages/unknown.js";
 import { lazy } from "./parts/lazy.js";
 
+/** @type {Record<string, any>} */
 const PAGES = {
   packets: PacketsPage,
   map: lazy(() => import("./pages/map.js"), "MapPage"),

@@ -10,7 +10,7 @@ const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the
  *   rate: number | null, etaSeconds: number | null, errorMessage: string | null, reason: string | null, quarantined?: number,
  *   startedAt: string | null, endedAt: string | null}} Migration */
 
-/** @type {import("./ui.js").signal<{list: Migration[], error: string | null, failed: boolean | null}>} */
+/** @type {{value: {list: Migration[], error: string | null, failed: boolean | null}}} */
 export const migrations = signal({ list: [], error: null, failed: null });
 /** Names that were under way on this page and have ended since: name to the time the end was seen. */
 const ended = new Map();

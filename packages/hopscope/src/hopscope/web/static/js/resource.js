@@ -11,7 +11,7 @@ import { request } from "./api.js";
  * Load `path` now, when it changes, and every `everyMs` while the page is visible.
  * @param {string | null} path null: nothing to load
  * @param {{everyMs?: number}} options
- * @returns {{state: import("../vendor/signals-core/signals-core.js").Signal<Loaded>, reload: () => void}}
+ * @returns {{state: {value: Loaded}, reload: () => void}}
  */
 export function useResource(path, { everyMs = 0 } = {}) {
   const state = useSignal({ data: null, error: null, loading: path !== null, at: 0 });

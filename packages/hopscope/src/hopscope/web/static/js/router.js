@@ -3,6 +3,7 @@
 import { signal, batch } from "./ui.js";
 
 // order matters only for the fallback; every pattern is a whole path
+/** @type {[string, RegExp, string[]?][]} */
 const ROUTES = [
   ["packets", /^\/$/],
   ["packets", /^\/packets$/],
@@ -71,7 +72,7 @@ export function setQuery(changes) {
 /** Links inside the app change the page without loading it. */
 document.addEventListener("click", (event) => {
   if (event.defaultPrevented || event.button !== 0 || event.metaKey || event.ctrlKey || event.shiftKey || event.altKey) return;
-  const link = /** @type {Element} */ (event.target).closest?.("a[href]");
+  const link = /** @type {HTMLAnchorElement | null} */ (/** @type {Element} */ (event.target).closest?.("a[href]"));
   if (!link || link.target || link.origin !== location.origin || link.hasAttribute("download")) return;
   if (match(link.pathname).page === "unknown") return; // the API's own pages
   event.preventDefault();

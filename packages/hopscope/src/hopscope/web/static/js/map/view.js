@@ -1,6 +1,6 @@
 // The Leaflet map as one object: base map, marks, popups, flashes. Popups are built of DOM nodes, never of HTML text.
 
-import { Map as LeafletMap, TileLayer, LayerGroup, Canvas, Popup, Control, latLngBounds } from "../../vendor/leaflet/leaflet.js";
+import { Map as LeafletMap, TileLayer, LayerGroup, Canvas, Popup, Control as AnyControl, latLngBounds } from "../../vendor/leaflet/leaflet.js";
 import { fit } from "../text.js";
 import { relative, position, toMs } from "../format.js";
 import { roleLabel } from "../parts/kind.js";
@@ -8,6 +8,8 @@ import { BaseMap } from "./basemap.js";
 import { Mark, gather, groupFacts, labelled } from "./marks.js";
 import { Flashes, hopFinder, stretches } from "./paths.js";
 
+/** @type {any} */
+const Control = AnyControl; // its kinds are properties that no type knows
 const APART_ZOOM = 13; // from here on every node has its own mark
 const LABEL_ZOOM = 8;
 const LABEL_MOST = 400; // marks; with more, names would cost more than they tell
@@ -45,7 +47,7 @@ export function popupOf(node) {
   const box = element("div", "", "node-popup");
   const name = element("bdi", fit(node.name, 48) || "unnamed", "air strong");
   name.dir = "auto";
-  const link = element("a", "Open node");
+  const link = /** @type {HTMLAnchorElement} */ (element("a", "Open node"));
   link.href = `/nodes/${node.public_key}`;
   const heard = toMs(node.last_seen);
   box.append(name, element("div", roleLabel(node.role), "dim"), element("div", heard === null ? "never heard" : `heard ${relative(heard, Date.now())}`, "dim"), element("div", position(node.lat, node.lon), "num"), link);

@@ -66,6 +66,7 @@ export function radioWords(radio) {
   return cr === undefined ? radio : `${mhz} MHz, ${khz} kHz, SF ${sf}, CR ${cr}`;
 }
 
+/** @type {[string, string, string, number, string][]} */
 const CHARTS = [
   ["Noise floor", "dBm", "noise_floor", 1, "--p-control"],
   ["Battery", "V", "battery_mv", 1000, "--p-advert"],

@@ -12,6 +12,7 @@ import { Ago, AirText } from "../parts/words.js";
 import { Empty, Failure, Loading } from "../parts/states.js";
 import { Grid } from "../parts/grid.js";
 import { Hops } from "../parts/hops.js";
+import { focusOn } from "../parts/focus.js";
 import { Icon } from "../parts/icons.js";
 import { TypeBadge, typeOf } from "../parts/kind.js";
 import { Book } from "../packets/book.js";
@@ -48,7 +49,7 @@ export function PacketsPage({ hash }) {
   const open = (row) => navigate(`/packets/${row.hash}${location.search}`);
   const close = () => {
     navigate(`/packets${location.search}`);
-    requestAnimationFrame(() => document.querySelector(".packet-grid")?.focus({ preventScroll: true })); // back to the list
+    requestAnimationFrame(() => focusOn(".packet-grid")); // back to the list
   };
 
   if (client.value && !client.value.hasSources && list.ready && !list.rows.length && !filtered) return html`<${Welcome} />`;

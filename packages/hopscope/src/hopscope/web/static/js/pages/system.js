@@ -44,7 +44,7 @@ function OperatorKey() {
   if (!typing) return html`<button type="button" class="button" onClick=${() => setTyping(true)}>Operator key…</button>`;
   const enter = (event) => {
     event.preventDefault();
-    rememberKey(new FormData(event.currentTarget).get("key").trim());
+    rememberKey(String(new FormData(event.currentTarget).get("key")).trim());
     setTyping(false);
   };
   return html`<form class="inline" onSubmit=${enter}>

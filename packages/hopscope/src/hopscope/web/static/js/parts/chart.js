@@ -1,9 +1,12 @@
 // A small line chart over time (uPlot), in the theme's colours.
 
 import { html, useEffect, useLayoutEffect, useRef } from "../ui.js";
-import uPlot from "../../vendor/uplot/uplot.js";
+import plotting from "../../vendor/uplot/uplot.js";
 import { shownTheme, token } from "../theme.js";
 import { figure } from "../format.js";
+
+/** @type {any} */
+const uPlot = plotting; // a class in old clothes
 
 /**
  * @param {{label: string, unit?: string, data: number[][], series: [string, string][], height?: number, fromZero?: boolean}} props

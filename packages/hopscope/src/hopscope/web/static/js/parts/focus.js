@@ -2,12 +2,16 @@
 
 let waiting = false;
 
-const heading = () => document.querySelector("main h1");
+/** Focus the first element of this kind without scrolling to it. @param {string} selector @returns {boolean} whether there is one */
+export function focusOn(selector) {
+  const found = /** @type {HTMLElement | null} */ (document.querySelector(selector));
+  found?.focus({ preventScroll: true });
+  return found !== null;
+}
 
 /** Focus the page's heading, or remember to. */
 export function focusHeading() {
-  waiting = !heading();
-  heading()?.focus({ preventScroll: true });
+  waiting = !focusOn("main h1");
 }
 
 /** The page has come: do what was remembered. */
