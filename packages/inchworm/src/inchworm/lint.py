@@ -92,7 +92,7 @@ def lint(facts: Facts, keyed: Schema, target: Schema) -> Linted:
     measured = True
     groups = ((Look.READ, facts.samples.read), (Look.TURN, facts.samples.turn), (Look.VERIFY, facts.samples.verify))
     for look, pairs in groups:
-        schema = target if look is Look.TURN else keyed
+        schema = keyed if look is Look.READ else target
         verdict = judge(pairs)
         measured = measured and verdict is None
         found += _group(facts, schema, look, verdict)

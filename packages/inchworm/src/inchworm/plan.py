@@ -251,9 +251,8 @@ def _explained(
         found.append(_look(target, Look.TURN, role, sql, params))
     if migration.verify is not None:
         whole = not set(migration.bound_names) <= set(parameters(migration.verify))
-        probe = target if whole else keyed
         look = Look.ONCE if whole else Look.VERIFY
-        found.append(_look(probe, look, "verify", migration.verify, {} if whole else inside))
+        found.append(_look(target, look, "verify", migration.verify, {} if whole else inside))
     return tuple(found)
 
 

@@ -135,13 +135,12 @@ class Sampler:
 
     def _verify(self, place: str, small: Slice, large: Slice) -> list[Pair]:
         sql = self._migration.verify or ""
-        probe = self._source  # the statement is of the database whose keys it walks
         if not set(self._migration.bound_names) <= set(parameters(sql)):
             return []
 
         def sample(piece: Slice) -> Sample:
             params = cursor.bounds(self._migration.keys, piece.first, piece.last)
-            return self._measured(probe, lambda reads: _discard(reads, sql, params), len(piece.keys))
+            return self._measured(self._target, lambda reads: _discard(reads, sql, params), len(piece.keys))
 
         first = sample(small)
         return [Pair(place, first, sample(large) if first.ended else first)]
