@@ -51,7 +51,7 @@ def test_a_crowd_lengthens_the_gap_until_every_handler_has_looked() -> None:
     gaps = [pace.gap(turned(1, 0.006, strangers=True, crowd=crowd), crowded_s=0.0) for crowd in range(9)]
     assert gaps == sorted(gaps)
     assert gaps[1] == 2 * gaps[0]
-    assert pace.gap(turned(1, 0.05, strangers=True, crowd=9), crowded_s=0.0) >= pace.BACKOFF_MS[-1] / 1000
+    assert pace.gap(turned(1, 0.06, strangers=True, crowd=9), crowded_s=0.0) >= pace.BACKOFF_MS[-1] / 1000
 
 
 def test_a_turn_never_aims_past_ten_milliseconds() -> None:

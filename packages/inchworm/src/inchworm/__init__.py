@@ -38,6 +38,7 @@ from inchworm.errors import DefinitionError, InchwormError, RequestRefused
 from inchworm.gate import WriteGate
 from inchworm.model import Backfill, Guard, IndexBuild, Skip
 from inchworm.progress import Progress
+from inchworm.quiet import quiet_hours
 from inchworm.report import Outcome, Report
 from inchworm.states import Status, Verb
 from inchworm.status import MigrationStatus, StatusReader, read_status, require_done
@@ -60,6 +61,7 @@ __all__ = [
     "Stop",
     "Verb",
     "WriteGate",
+    "quiet_hours",
     "read_status",
     "request",
     "require_done",

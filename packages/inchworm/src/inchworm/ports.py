@@ -67,10 +67,14 @@ class Turn(Reads, Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Upkeep:
-    """What the database says after a turn. `hold`: a reason to wait before the next turn, or None."""
+    """What the database says after a turn. `hold`: a reason to wait before the next turn, or None.
+
+    read_steps: instructions that snapshots took since the last call, None where they are not counted.
+    """
 
     hold: str | None = None
     wal_bytes: int | None = None
+    read_steps: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,7 +50,7 @@ MOVES: dict[tuple[Status, Status], str] = {
     (P, F): "the definition cannot run, or is not the one it began with",
     (P, C): "an operator cancelled it before a runner took it",
     (R, R): "the holder died; another runner took over and continues after the cursor",
-    (R, A): "an operator asked; the current turn was finished first",
+    (R, A): "an operator asked, or slices suddenly cost many times more; the current turn was finished first",
     (R, I): "the runner was told to stop; the current turn was finished first and the cause is kept",
     (R, V): "no key is left below the bound; `verify` is being checked in slices",
     (R, D): "no key is left below the bound, there is nothing to verify, and the accounts agree",

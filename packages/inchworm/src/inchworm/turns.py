@@ -30,7 +30,7 @@ class Lock:
     """What is remembered about the write lock between turns; times of the monotonic clock.
 
     `crowd` grows with each turn that found the lock taken although somebody else had already written since our last
-    one, which one stranger hardly does: several compete. It shrinks with each turn that had the lock at once.
+    one, which one stranger hardly does: several compete. It shrinks with every few turns that had the lock at once.
     """
 
     released_at: float = float("-inf")
@@ -39,6 +39,7 @@ class Lock:
     stranger_at: float = float("-inf")
     served: bool = False
     crowd: int = 0
+    free_turns: int = 0
     was_crowded: bool = False
     longest_hold_s: float = 0.0
     turns: int = 0
@@ -53,6 +54,7 @@ class Turns:
         self.db, self.clock, self.rules = db, clock, rules
         self._gate, self._limits, self._patience_s = gate, limits, patience_s
         self.lock = Lock()
+        self.read_steps = 0
 
     def write(
         self,
@@ -73,8 +75,7 @@ class Turns:
         while True:
             try:
                 done = self._once(work, sheet, stop, limit_s or self.rules.deadline_s)
-                if attempt == 0:
-                    self.lock.crowd = max(0, self.lock.crowd - 1)
+                self._had(at_once=attempt == 0)
                 return done
             except Busy as problem:
                 now = self.clock.monotonic()
@@ -109,9 +110,16 @@ class Turns:
     def _met(self, now: float, *, crowded: bool) -> None:
         """The lock was taken when we asked for it."""
         self.lock.stranger_at = now
+        self.lock.free_turns = 0
         if crowded:
             self.lock.crowd = min(self.lock.crowd + 1, pace.MOST_CROWD)
             self.lock.was_crowded |= self.lock.crowd > 1
+
+    def _had(self, *, at_once: bool) -> None:
+        """A turn ended well."""
+        self.lock.free_turns += at_once
+        if self.lock.free_turns >= pace.CROWD_TURNS:
+            self.lock.free_turns, self.lock.crowd = 0, max(0, self.lock.crowd - 1)
 
     def _released(self, begun: float) -> None:
         """Also after a rollback: a lock that was held is a lock that was held."""
@@ -144,6 +152,8 @@ class Turns:
         """Checkpoint if it is time; the reason to pause that log or disk give, or None."""
         sheet.switch(CHECKPOINT, self.clock.monotonic())
         try:
-            return self.db.upkeep(self._limits).hold
+            kept = self.db.upkeep(self._limits)
+            self.read_steps = kept.read_steps or 0
+            return kept.hold
         finally:
             sheet.switch(None, self.clock.monotonic())

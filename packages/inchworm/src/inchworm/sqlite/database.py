@@ -6,6 +6,7 @@ Keeps two connections of its own. Decides nothing about pace; says Busy at once 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from inchworm.clock import Clock, Never, StopLike, SystemClock
@@ -37,6 +38,7 @@ class SqliteDatabase:
         self._clock = clock or SystemClock()
         self._pid = os.getpid()
         self.writer, self.reader = writer, reader
+        self._read_steps = 0
         self._prepare(strict_version=strict_version)
 
     def _prepare(self, *, strict_version: bool) -> None:
@@ -85,6 +87,7 @@ class SqliteDatabase:
             yield reads
         finally:
             self.reader.watch(None)
+            self._read_steps += reads.steps
             if self.reader.in_transaction():
                 self.reader.run("rollback")
 
@@ -125,7 +128,8 @@ class SqliteDatabase:
 
     def upkeep(self, limits: Limits) -> Upkeep:
         self._check_process()
-        return self._governor.upkeep(limits)
+        steps, self._read_steps = self._read_steps, 0
+        return replace(self._governor.upkeep(limits), read_steps=steps)
 
     def build_index(self, create: str, *, limit_s: float) -> None:
         with self.turn(limit_s=limit_s) as turn:
@@ -179,6 +183,7 @@ class SqliteReader(SqliteDatabase):
     def __init__(self, reader: Driver, *, clock: Clock | None = None) -> None:
         self._clock = clock or SystemClock()
         self._pid = os.getpid()
+        self._read_steps = 0
         self.reader = self.writer = reader
         reader.run(f"pragma busy_timeout = {READ_BUSY_MS}")
         reader.run("pragma query_only = on")

@@ -23,6 +23,7 @@ from inchworm.errors import (
     StatementRefused,
 )
 from inchworm.ports import Rows, SqlValue
+from inchworm.sqlite.residents import choose
 
 HANDLER_STEPS = 1_000  # VM instructions between two looks at the deadline: < 1 ms, cost below noise (measured)
 
@@ -194,13 +195,18 @@ def wrap(connection: Any) -> Driver:
 
 
 def open_path(path: str | os.PathLike[str], *, read_only: bool, library: str | None = None) -> Driver:
-    """Open an existing file with APSW when it is installed, else with sqlite3; DatabaseBroken when it is missing."""
+    """Open an existing file: with the library that has it open here already, else APSW when installed, else sqlite3.
+
+    Raises DatabaseBroken when it is missing, UnsafeConnection when `library` would be the second one on the file.
+    """
     text = os.fspath(path)
     name = text if text.startswith("file:") else "file:" + quote(os.path.abspath(text))
     if not text.startswith("file:") and not Path(text).exists():
         raise DatabaseBroken(f"there is no database at {text}")
     name += ("&" if "?" in name else "?") + f"mode={'ro' if read_only else 'rw'}" if "mode=" not in name else ""
-    return _open(name, library or preferred_library())
+    if text.startswith("file:"):
+        return _open(name, library or preferred_library())
+    return _open(name, choose(text, library, preferred_library()))
 
 
 def preferred_library() -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from inchworm.clock import Clock, StopLike
 from inchworm.errors import DatabaseFault, DeadlineExceeded, StatementRefused, Stopped
 from inchworm.ports import Params, Rows, SqlValue
-from inchworm.sqlite.driver import Driver
+from inchworm.sqlite.driver import HANDLER_STEPS, Driver
 from inchworm.statement import numbered
 
 
@@ -33,9 +33,11 @@ class SqliteReads:
 
     def __init__(self, driver: Driver, clock: Clock, until: float | None, stop: StopLike | None) -> None:
         self._driver, self._clock, self._until, self._stop = driver, clock, until, stop
+        self.steps = 0
 
     def is_over(self) -> bool:
-        """The progress handler: whether to interrupt now."""
+        """The progress handler: whether to interrupt now; counts the instructions on the way."""
+        self.steps += HANDLER_STEPS
         if self._stop is not None and self._stop.is_set():
             return True
         return self._until is not None and self._clock.monotonic() > self._until

@@ -1,0 +1,68 @@
+"""Notice that slices suddenly cost many times more: an index that `compute` needs was dropped while it ran.
+
+Pure arithmetic on the database's own instructions, which do not depend on load or cache. Decides, does nothing.
+"""
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+WARM_SLICES = 8  # before that nothing is usual yet
+JUMP = 10.0  # times the usual cost per row; a skewed number of children stays below on real data, a scan does not
+FEWEST_STEPS = 1_000_000  # about 30 ms: below this a jump harms nobody
+FEWEST_ROWS = 16  # a slice that cannot be made much smaller proves nothing
+CONFIRMATIONS = 2
+SCAN = 0.6  # a quarter of the rows for more than this share of the cost: it is not paid per row
+WEIGHT = 0.2  # of the newest slice in the usual cost
+
+
+class Verdict(Enum):
+    """What to do next: go on, take a quarter of the rows to see whether the cost follows, or stop and say so."""
+
+    USUAL = "usual"
+    SMALLER = "smaller"
+    JUMPED = "jumped"
+
+
+@dataclass(frozen=True, slots=True)
+class Usual:
+    """Cost per row as it was, and the slice under suspicion."""
+
+    slices: int = 0
+    steps_per_row: float = 0.0
+    suspect_rows: int = 0
+    suspect_steps: int = 0
+    confirmed: int = 0
+
+
+def judge(usual: Usual, rows: int, steps: int) -> tuple[Usual, Verdict]:
+    """Compare a slice with what slices cost before.
+
+    Rows that really have more children cost less in a smaller slice; a scan costs the same however small the slice is.
+    """
+    if usual.suspect_rows:
+        return _confirm(usual, rows, steps)
+    enough = usual.slices >= WARM_SLICES and rows >= FEWEST_ROWS and steps >= FEWEST_STEPS
+    if enough and steps > JUMP * usual.steps_per_row * rows:
+        return replace(usual, suspect_rows=rows, suspect_steps=steps, confirmed=0), Verdict.SMALLER
+    per_row = steps / rows
+    known = usual.steps_per_row
+    smoothed = per_row if usual.slices == 0 else known + WEIGHT * (per_row - known)
+    return Usual(usual.slices + 1, smoothed), Verdict.USUAL
+
+
+def _confirm(usual: Usual, rows: int, steps: int) -> tuple[Usual, Verdict]:
+    if rows > usual.suspect_rows // 2 or steps < SCAN * usual.suspect_steps:
+        return Usual(usual.slices + 1, steps / rows), Verdict.USUAL  # dearer rows, not a dearer plan
+    if usual.confirmed + 1 >= CONFIRMATIONS:
+        return usual, Verdict.JUMPED
+    seen = replace(usual, suspect_rows=rows, suspect_steps=steps, confirmed=usual.confirmed + 1)
+    return seen, Verdict.SMALLER
+
+
+def sentence(usual: Usual, rows: int, steps: int) -> str:
+    """Why a migration was paused, for its operator."""
+    was = usual.steps_per_row * rows
+    return (
+        f"cost jump: a slice of {rows:,} rows takes {steps:,} steps instead of about {was:,.0f}, however small it is; "
+        "an index that it needs has probably been dropped: create it again, then resume"
+    )

@@ -1,0 +1,45 @@
+"""A scan that replaced a look-up is told from rows that really cost more, and pauses the migration."""
+
+from inchworm.drift import WARM_SLICES, Usual, Verdict, judge, sentence
+
+
+def warmed(rows: int = 1_000, per_row: int = 100) -> Usual:
+    usual = Usual()
+    for _ in range(WARM_SLICES):
+        usual, verdict = judge(usual, rows, rows * per_row)
+        assert verdict is Verdict.USUAL
+    return usual
+
+
+def test_a_scan_costs_the_same_however_small_the_slice_is() -> None:
+    usual, rows = warmed(), 1_000
+    verdicts: list[Verdict] = []
+    while not verdicts or verdicts[-1] is Verdict.SMALLER:
+        usual, verdict = judge(usual, rows, 7_500_000)
+        verdicts.append(verdict)
+        rows //= 4
+    assert verdicts == [Verdict.SMALLER, Verdict.SMALLER, Verdict.JUMPED]
+
+
+def test_rows_with_many_more_children_become_the_new_usual() -> None:
+    usual, verdict = judge(warmed(), 1_000, 5_000_000)
+    assert verdict is Verdict.SMALLER
+    usual, verdict = judge(usual, 250, 1_250_000)
+    assert verdict is Verdict.USUAL
+    assert judge(usual, 1_000, 5_000_000)[1] is Verdict.USUAL
+
+
+def test_one_dear_row_is_no_jump() -> None:
+    usual, _ = judge(warmed(), 1_000, 9_000_000)
+    assert judge(usual, 250, 25_000)[1] is Verdict.USUAL
+
+
+def test_nothing_is_unusual_before_enough_slices_or_below_what_harms_anybody() -> None:
+    assert judge(Usual(), 1_000, 90_000_000)[1] is Verdict.USUAL
+    assert judge(warmed(per_row=1), 1_000, 900_000)[1] is Verdict.USUAL
+
+
+def test_the_reason_names_both_costs() -> None:
+    said = sentence(warmed(), 250, 7_500_000)
+    assert "7,500,000" in said
+    assert "25,000" in said
