@@ -34,6 +34,8 @@ KNOWN_REASONS = frozenset(
         "no runner",
         "database busy",
         "retry after an error",
+        "replica lag",
+        "dead rows (autovacuum is behind)",
     }
 )
 
