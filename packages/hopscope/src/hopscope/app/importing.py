@@ -17,7 +17,7 @@ from hopscope.app.writer import check_database, key_ring
 from hopscope.config.settings import Settings
 from hopscope.migrations.operating import ask_for_import
 from hopscope.migrations.service import Service, Work
-from hopscope.store import connection, imports, ledger
+from hopscope.store import connection, imports, ledger, schema
 from hopscope.store.imports import Import
 from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
 
@@ -126,3 +126,16 @@ def _look(db: Any, number: int) -> Look:
         if job is None:
             raise ImportStopped(f"import {number} is gone: the database was replaced")
         return Look(job, ledger.rows(db))
+
+
+def check_ours(path: Path) -> str:
+    """What this version would do with a hopscope database. Raises SchemaError for one it cannot use."""
+    db = connection.open_reader(str(path))
+    try:
+        schema.check(db)
+        waiting = [row["name"] for row in ledger.rows(db) if row["status"] not in ("done", "cancelled")]
+    finally:
+        db.close()
+    if not waiting:
+        return "this version uses the database as it is; no migration is left to do"
+    return "this version uses the database as it is; the writer continues: " + ", ".join(waiting)

@@ -14,9 +14,13 @@ from hopscope.app import importing
 from hopscope.app.child import stop_on_signals
 from hopscope.app.importing import ImportStopped, Look
 from hopscope.app.stop import StopToken
+from hopscope.app.writer import key_ring
 from hopscope.cli.choice import Choice, with_config
 from hopscope.cli.failures import Failure, MustChange, told
+from hopscope.cli.forecasting import forecast_json, forecast_text
 from hopscope.migrations import report
+from hopscope.migrations.forecast import forecast
+from hopscope.store.corescope import SourceError, is_hopscope
 from hopscope.store.errors import UnsupportedDatabase
 from hopscope.store.schema import SchemaError
 
@@ -97,3 +101,24 @@ class _Bars:
         self._progress.update(
             self._tasks[name], completed=row["rows_processed"] or 0, total=row["rows_total"], state=state
         )
+
+
+@click.command("upgrade-check")
+@FILE
+@click.option("--json", "as_json", is_flag=True, help="Print the forecast as JSON.")
+@with_config
+def upgrade_check(choice: Choice, *, source: Path, as_json: bool) -> None:
+    """Say what an import of FILE would do, how long it would take and what it needs, before anything is done.
+
+    Measures on a sample that is thrown away. FILE may also be a hopscope database; then its schema is checked.
+    """
+    settings = choice.settings()
+    log.setup("warning" if settings.log_level == "info" else settings.log_level)
+    with told(SourceError, SchemaError):
+        if is_hopscope(str(source)):
+            click.echo(importing.check_ours(source))
+            return
+        found = forecast(str(source), settings.database, key_ring(settings), stall_budget_ms=settings.stall_budget_ms)
+    click.echo(json.dumps(forecast_json(found), indent=2) if as_json else forecast_text(found), nl=as_json)
+    if not found.fits:
+        raise Failure("the disk has no room for this import")

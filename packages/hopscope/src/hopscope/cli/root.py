@@ -8,7 +8,7 @@ import click
 from hopscope.cli.choice import CONFIG_OPTION, Choice
 from hopscope.cli.configuration import config
 from hopscope.cli.generating import generate
-from hopscope.cli.importing import import_file
+from hopscope.cli.importing import import_file, upgrade_check
 from hopscope.cli.migrating import migrations
 from hopscope.cli.running import api, demo, ingest, serve
 
@@ -28,5 +28,5 @@ def show_version() -> None:
     click.echo("  ".join(f"{name} {version(name)}" for name in ("hopscope", "inchworm", "meshwire")))
 
 
-for command in (serve, ingest, api, demo, import_file, migrations, generate, config):
+for command in (serve, ingest, api, demo, import_file, upgrade_check, migrations, generate, config):
     main.add_command(command)

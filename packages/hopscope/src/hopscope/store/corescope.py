@@ -104,6 +104,19 @@ def _at_rest(path: str) -> bool:
     return not wal.exists() or wal.stat().st_size == 0
 
 
+def is_hopscope(path: str) -> bool:
+    """Whether the file is a database of ours, of any version. Raises SourceError for one that cannot be read."""
+    db = open_source(path)
+    try:
+        return _has_meta(db) and "schema_version" in {row[0] for row in db.execute(sql("corescope")["meta_keys"])}
+    finally:
+        db.close()
+
+
+def _has_meta(db: apsw.Connection) -> bool:
+    return {"key", "value"} <= {row[0] for row in db.execute(sql("corescope")["columns"], ("meta",))}
+
+
 def shape(db: apsw.Connection) -> Shape:
     """What the file holds. Raises SourceError when it is no CoreScope database."""
     statements = sql("corescope")

@@ -4,6 +4,10 @@
 -- name: tables
 select name from sqlite_schema where type in ('table', 'view') and name not like 'sqlite_%' order by name
 
+-- name: meta_keys
+-- of a hopscope database
+select key from meta
+
 -- name: columns
 select name from pragma_table_info(?)
 
