@@ -29,6 +29,11 @@ def test_rows_with_many_more_children_become_the_new_usual() -> None:
     assert judge(usual, 1_000, 5_000_000)[1] is Verdict.USUAL
 
 
+def test_a_scan_for_each_row_is_a_jump_although_smaller_slices_cost_less() -> None:
+    usual, _ = judge(warmed(), 1_000, 1_000 * 60_000)
+    assert judge(usual, 250, 250 * 60_000)[1] is Verdict.JUMPED
+
+
 def test_one_dear_row_is_no_jump() -> None:
     usual, _ = judge(warmed(), 1_000, 9_000_000)
     assert judge(usual, 250, 25_000)[1] is Verdict.USUAL

@@ -6,6 +6,8 @@ Pure arithmetic on the database's own instructions, which do not depend on load 
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from inchworm.cost import MOST_STEPS_PER_ROW
+
 WARM_SLICES = 8  # before that nothing is usual yet
 JUMP = 10.0  # times the usual cost per row; a skewed number of children stays below on real data, a scan does not
 FEWEST_STEPS = 1_000_000  # about 30 ms: below this a jump harms nobody
@@ -51,7 +53,10 @@ def judge(usual: Usual, rows: int, steps: int) -> tuple[Usual, Verdict]:
 
 
 def _confirm(usual: Usual, rows: int, steps: int) -> tuple[Usual, Verdict]:
-    if rows > usual.suspect_rows // 2 or steps < SCAN * usual.suspect_steps:
+    follows = rows > usual.suspect_rows // 2 or steps < SCAN * usual.suspect_steps
+    if follows and steps > MOST_STEPS_PER_ROW * rows:
+        return usual, Verdict.JUMPED  # a scan per row: no data that was usual before costs that much
+    if follows:
         return Usual(usual.slices + 1, steps / rows), Verdict.USUAL  # dearer rows, not a dearer plan
     if usual.confirmed + 1 >= CONFIRMATIONS:
         return usual, Verdict.JUMPED
@@ -63,6 +68,6 @@ def sentence(usual: Usual, rows: int, steps: int) -> str:
     """Why a migration was paused, for its operator."""
     was = usual.steps_per_row * rows
     return (
-        f"cost jump: a slice of {rows:,} rows takes {steps:,} steps instead of about {was:,.0f}, however small it is; "
-        "an index that it needs has probably been dropped: create it again, then resume"
+        f"cost jump: a slice of {rows:,} rows takes {steps:,} steps instead of about {was:,.0f}, "
+        "which its size does not explain; an index that it needs is probably gone: create it again, then resume"
     )

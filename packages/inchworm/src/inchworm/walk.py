@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
 
-from inchworm import cursor, ledger, pace
+from inchworm import cursor, drift, ledger, pace
 from inchworm.clock import Clock, Never, StopLike, cause_of, rfc3339
 from inchworm.cursor import Bound, Key, Slice
 from inchworm.errors import (
@@ -96,6 +96,7 @@ class Walk:
         self._faults_logged = 0
         self._again: list[Key] = []
         self._tried = 0
+        self._usual, self._last_rows = drift.Usual(), 0
 
     @property
     def held(self) -> Entry:
@@ -238,6 +239,7 @@ class Walk:
 
     def _written(self, piece: Slice, after: Entry, hold_s: float, read_s: float) -> None:
         self._held, self._failures = after, 0
+        self._last_rows = len(piece.keys)
         self._beaten = self._clock.monotonic()
         facts = self._turns.measured(len(piece.keys), hold_s, read_s)
         if self._again:
@@ -318,6 +320,7 @@ class Walk:
         if self._stop.is_set():
             raise Leave(Status.INTERRUPTED, f"interrupted: {cause_of(self._stop)}")
         reason = self._turns.upkeep(self._sheet)
+        self._compare_cost()
         now = self._clock.monotonic()
         if at_once or now - self._looked >= LOOK_S:
             self._looked = now
@@ -329,6 +332,19 @@ class Walk:
             reason = self._turns.upkeep(self._sheet)
             if reason is None and self._options.throttle is not None:
                 reason = self._options.throttle()
+
+    def _compare_cost(self) -> None:
+        """Look at what the last slice read; pause where an index seems to be gone, instead of grinding."""
+        rows, steps = self._last_rows, self._turns.read_steps
+        self._last_rows = 0
+        if not rows or not steps:
+            return
+        before = self._usual
+        self._usual, verdict = drift.judge(before, rows, steps)
+        if verdict is drift.Verdict.SMALLER:
+            self._size = max(1, rows // 4)
+        elif verdict is drift.Verdict.JUMPED:
+            raise Leave(Status.PAUSED, drift.sentence(before, rows, steps))
 
     def _obey(self) -> None:
         for request in self._ask(self._held.name):
