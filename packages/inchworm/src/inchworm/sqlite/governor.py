@@ -50,7 +50,9 @@ class Governor:
             return Upkeep(hold)
         if not self._may_checkpoint:
             return self._watch_file(hold, limits)
-        waiting_bytes = self._page_size * (self._checkpoint() if self._is_due() else self._waiting)
+        # past the cap always: a cap of less than CHECKPOINT_PAGES would otherwise hold for ever
+        due = self._is_due() or self._waiting * self._page_size > limits.wal_cap_bytes
+        waiting_bytes = self._page_size * (self._checkpoint() if due else self._waiting)
         self._wal_hold = WAL_TOO_LONG if waiting_bytes > limits.wal_cap_bytes else None
         return Upkeep(hold or self._wal_hold, waiting_bytes)
 
