@@ -7,10 +7,10 @@ import argparse
 import sys
 
 from history import CACHE, SCALES, history
-from incident import CONTROL_S, IDLE_S, QUIET_HELP, Run
+from incident import CONTROL_S, IDLE_S, QUIET_HELP, TRIES_HELP, Run
 from rig.figures import median
 from rig.machine import machine, today, versions
-from rig.measure import Bench, Case, measure
+from rig.measure import Bench, Case, measure_quietly
 from rig.words import line, table
 
 CASES = (
@@ -31,16 +31,17 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--only", metavar="TEXT", default="", help="only lines whose name contains this")
     parser.add_argument("--wait-quiet", type=float, default=0.0, metavar="S", help=QUIET_HELP)
+    parser.add_argument("--tries", type=int, default=1, help=TRIES_HELP)
     options = parser.parse_args()
     print(f"{today()}  {machine(CACHE)}  {versions()}")
     rows = SCALES[options.scale].transmissions
-    waits = (IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
+    waits = (IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet, options.tries)
     bench = Bench(history(options.scale), rows, *waits)
     results: dict[str, list[Run]] = {}
     for _ in range(options.repeats):
         for case in CASES:
             if options.only in case.name:
-                found = measure(case, bench)
+                found = measure_quietly(case, bench)
                 results.setdefault(case.name, []).append(found)
                 print(line(case.name, found), flush=True)
     print(f"\nmedians of {options.repeats} run(s)\n")

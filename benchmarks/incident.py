@@ -17,7 +17,7 @@ from history import CACHE, SCALES, history
 from rig.chart import Bars, Panel, draw
 from rig.figures import median
 from rig.machine import machine, today, versions
-from rig.measure import Bench, Case, measure
+from rig.measure import Bench, Case, measure_quietly
 from rig.words import line, table
 
 CONTROL = "idle control"
@@ -43,6 +43,7 @@ REPEATS = {"tiny": 1, "small": 1, "full": 3}
 INDEXES = {"without": False, "with": True}  # the index (transmission_id, timestamp)
 STALL_LIMIT_MS = 100.0
 QUIET_HELP = "before each run wait at most so many seconds for other programs to rest"
+TRIES_HELP = "measure a run that other programs disturbed up to so many times; the least disturbed counts"
 
 Run = dict[str, Any]
 Results = dict[tuple[str, str], list[Run]]  # (index, case) -> its repeats
@@ -69,10 +70,12 @@ def run_all(options: argparse.Namespace) -> Results:
         for index in options.index:
             path = history(options.scale, composite_index=INDEXES[index])
             rows = SCALES[options.scale].transmissions
-            bench = Bench(path, rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
+            bench = Bench(
+                path, rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet, options.tries
+            )
             print(f"\nrun {repeat + 1} of {options.repeats}, {index} the index (transmission_id, timestamp)")
             for case in chosen(options.only):
-                found = measure(case, bench)
+                found = measure_quietly(case, bench)
                 results.setdefault((index, case.name), []).append(found)
                 print(line(case.name, found), flush=True)
     return results

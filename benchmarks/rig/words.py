@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-DISTURBED_CPUS = 0.2  # a run beside neighbours that used more than this is marked
+from rig.measure import DISTURBED_CPUS
+
 Run = Mapping[str, Any]
 
 
