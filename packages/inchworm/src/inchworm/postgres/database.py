@@ -40,6 +40,7 @@ Target = str | os.PathLike[str] | Callable[[], Any]
 CONNECT_S = 10
 READ_LOCK_MS = 1_000  # a reader meets a lock only while somebody changes the table's definition
 LOCK_SHARE = 0.2  # of a turn's limit: how long the first wait for a row may last
+LOCK_SHARE_MOST = 0.5  # a wait must end as Busy, never as a turn that took too long
 LOCK_MOST_S = 0.25
 IDLE_FLOOR_S = 5.0  # a process that was stopped inside a turn loses its session, and its locks, after this long
 SNAPSHOT_IDLE_S = 600.0  # a transform computes inside the snapshot
@@ -143,7 +144,7 @@ class PostgresDatabase:
             self._commit(turn, number)
             self._lock_share = LOCK_SHARE
         except Busy:
-            self._lock_share = min(1.0, self._lock_share * 2)  # hot rows: stay in their queue a little longer
+            self._lock_share = min(LOCK_SHARE_MOST, self._lock_share * 2)  # hot rows: stay in their queue longer
             raise
         finally:
             self._governor.tables.update(turn.tables)
