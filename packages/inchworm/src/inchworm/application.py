@@ -14,7 +14,7 @@ from inchworm.opening import Target, open_database
 from inchworm.ports import Database, Limits
 from inchworm.progress import Progress
 from inchworm.report import Report
-from inchworm.runner import Engine, Settings, carry_out, is_held
+from inchworm.runner import Engine, Settings, carry_out, in_order, is_held
 from inchworm.states import Verb
 from inchworm.walk import Options
 
@@ -59,7 +59,7 @@ class Runner:
         open_with: Callable[[Target], Database] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._target, self._migrations, self._gate = database, tuple(migrations), gate or OpenGate()
+        self._target, self._migrations, self._gate = database, in_order(migrations), gate or OpenGate()
         self._open = open_with or (
             lambda target: open_database(target, clock=self._clock, strict_version=strict_version, driver=driver)
         )
