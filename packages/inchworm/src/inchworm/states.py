@@ -115,6 +115,6 @@ def read_status_name(text: str) -> Status:
 
 
 def diagram() -> str:
-    """The table as a Mermaid state diagram, for the documentation."""
-    lines = [f"    {old} --> {new}: {why}" for (old, new), why in MOVES.items() if old is not new]
+    """The table as a Mermaid state diagram, for the documentation. A label of Mermaid ends at a semicolon."""
+    lines = [f"    {old} --> {new}: {why.replace(';', ',')}" for (old, new), why in MOVES.items() if old is not new]
     return "\n".join(["stateDiagram-v2", "    [*] --> pending", *lines, "    done --> [*]"]) + "\n"
