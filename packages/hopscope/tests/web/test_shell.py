@@ -195,5 +195,6 @@ def test_the_page_of_the_api_describes_it_under_the_same_policy(site: Installati
     page = tab("/api/docs")
     expect(page.get_by_role("heading", name="/api/packets", exact=True)).to_be_visible()
     section = page.locator(".operation", has=page.get_by_role("heading", name="/api/stats", exact=True))
-    section.get_by_role("button", name="Try").click()
+    section.get_by_text("Try it").click()
+    section.get_by_role("button", name="Send").click()
     expect(section.locator("pre")).to_contain_text("totalTransmissions")

@@ -12,7 +12,7 @@ const VERBS = ["get", "post", "put", "delete"];
 /** @param {any} spec @returns {Operation[]} */
 function operations(spec) {
   return Object.entries(spec.paths ?? {}).flatMap(([path, verbs]) =>
-    VERBS.filter((verb) => verbs[verb]).map((verb) => ({ path, verb, of: verbs[verb], id: `${verb}${path}`, tag: path.split("/")[2] ?? path })),
+    VERBS.filter((verb) => verbs[verb]).map((verb) => ({ path, verb, of: verbs[verb], id: `${verb}${path}`, tag: verbs[verb].tags?.[0] ?? "other" })),
   );
 }
 
@@ -59,7 +59,7 @@ function Section({ spec, operation: { path, verb, id, of } }) {
   const shape = resolve(spec, good?.content?.["application/json"]?.schema);
   return html`<section class="card operation" id=${encodeURIComponent(id)}>
     <header><span class=${`verb ${verb}`}>${verb}</span><h2>${path}</h2></header>
-    ${(of.description || of.summary) && html`<p>${of.description ?? of.summary}</p>`}
+    ${of.description && html`<p>${of.description}</p>`}
     ${parameters.length > 0 && html`<${Rows} head=${["Parameter", "Type", "Meaning"]} rows=${parameters.map((p) => [html`<code>${p.name}</code>${p.required && " (required)"}`, typeName(p.schema), p.description ?? p.schema?.description ?? ""])} />`}
     ${shape.properties && html`<details><summary>Answer</summary>
       <${Rows} head=${["Key", "Type", "Meaning"]} rows=${Object.entries(shape.properties).map(([name, s]) => [html`<code>${name}</code>`, typeName(s), s.description ?? ""])} /></details>`}
@@ -88,12 +88,12 @@ function Try({ path, parameters }) {
     }
   };
   if (path === "/api/live") return null; // never ends
-  return html`<form class="try" onSubmit=${ask}>
+  return html`<details><summary>Try it</summary><form class="try" onSubmit=${ask}>
       ${needed.map((p) => html`<label>${p.name}<input class="field mono" name=${p.name} required /></label>`)}
       <label>query<input class="field mono" name="query" placeholder="limit=2" /></label>
-      <button type="submit" class="button">Try</button>
+      <button type="submit" class="button">Send</button>
     </form>
-    ${answer && html`<pre class="snippet"><code>${answer.length > 20_000 ? `${answer.slice(0, 20_000)}\n…` : answer}</code></pre>`}`;
+    ${answer && html`<pre class="snippet"><code>${answer.length > 20_000 ? `${answer.slice(0, 20_000)}\n…` : answer}</code></pre>`}</details>`;
 }
 
 request("/api/spec").then(

@@ -18,17 +18,26 @@ const underWay = new Set();
 
 const WORDS = {
   tx_last_seen_backfill_v1: "Last-heard times of packets",
-  observation_count_backfill_v1: "Reception counts of packets",
-  rollups_backfill_v1: "Traffic totals per hour",
-  channel_index_backfill_v1: "Channel index",
-  node_relations_backfill_v1: "Links between packets and nodes",
+  tx_observation_count_v1: "Reception counts of packets",
+  tx_shown_observation_v1: "Paths that lists show",
+  observer_totals_v1: "Totals of observers",
+  rollup_traffic_v1: "Traffic per hour",
+  rollup_first_receptions_v1: "New packets per hour",
+  rollup_hash_sizes_v1: "Path hash sizes per hour",
+  rollup_hops_v1: "Hops of paths",
+  channel_index_v1: "Channels of messages",
+  channel_last_message_v1: "Last messages of channels",
+  node_relations_v1: "Adverts of nodes",
 };
 
-/** A migration's name as people read it. */
+/** A migration's name as people read it: "import_2_observations", "rollup_hops_v1.import_2". */
 export function inWords(name) {
-  if (WORDS[name]) return WORDS[name];
-  const text = name.replace(/_v\d+$/, "").replace(/[_\s]+/g, " ").trim();
-  return text ? text.charAt(0).toUpperCase() + text.slice(1) : name;
+  const [, number, table] = /^import_(\d+)_(\w+)$/.exec(name) ?? [];
+  if (table) return `Import ${number}: ${table.replaceAll("_", " ")}`;
+  const [, first, again] = /^(.*?)(?:\.import_(\d+))?$/.exec(name) ?? [];
+  const text = WORDS[first] ?? first.replace(/_v\d+$/, "").replace(/[_\s]+/g, " ").trim();
+  if (!text) return name;
+  return text.charAt(0).toUpperCase() + text.slice(1) + (again ? `, import ${again}` : "");
 }
 
 // which statuses the banner shows, and how a line of that status begins
@@ -52,6 +61,9 @@ export function bannerLines({ list, failed }, endings, now) {
     return migration.status in SHOWN;
   });
 }
+
+/** How many wait for their turn; none while nothing is shown. */
+export const waiting = (list) => list.filter(({ status }) => status === "pending").length;
 
 export const linesNow = (now) => bannerLines(migrations.value, ended, now);
 

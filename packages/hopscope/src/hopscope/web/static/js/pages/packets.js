@@ -95,7 +95,7 @@ function cells(row) {
     html`<${Ago} at=${row.latest} />`,
     html`<${TypeBadge} value=${row.type} />`,
     html`<${Summary} type=${row.type} payload=${row.payload} />`,
-    trace ? html`<span class="dim">–</span>` : html`<${Hops} hops=${row.hops} room=${180} direct=${row.route >= 2} />`,
+    trace ? html`<span class="dim">–</span>` : html`<${Hops} hops=${row.hops} room=${164} direct=${row.route >= 2} />`,
     html`<span class="times num">${count(row.heard)}<span class="visually-hidden"> receptions</span></span>`,
     html`<span class="num">${decibel(row.snr, "")}</span>`,
     html`<${AirText} text=${row.observer} cap=${28} none="–" />`,

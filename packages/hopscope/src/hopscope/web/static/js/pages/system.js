@@ -13,6 +13,7 @@ import { Writer } from "../system/writer.js";
 import { Sources } from "../system/sources.js";
 import { Quarantine } from "../system/quarantine.js";
 import { MigrationTable } from "../system/migrations.js";
+import { Imports } from "../system/imports.js";
 
 const EVERY_MS = 5000;
 
@@ -28,6 +29,7 @@ export function SystemPage() {
     <div class="columns">
       <section class="wide" aria-label="Totals"><${Await} of=${stats} what="totals" rows=${2}>${(data) => html`<${Summary} stats=${data} perf=${perf.state.value.data} />`}<//></section>
       <section class="card wide"><h2>Migrations</h2><${MigrationTable} /></section>
+      <section class="card wide"><h2>Imports</h2><${Imports} /></section>
       <section class="card wide"><h2>Sources</h2><${Await} of=${sources} what="sources" rows=${3}>${(data) => html`<${Sources} status=${data} />`}<//></section>
       <section class="card wide"><h2>Writer</h2><${Await} of=${perf} what="writer figures" rows=${4}>${(data) => html`<${Writer} perf=${data} at=${perf.state.value.at} />`}<//></section>
       <section class="card wide"><h2>Answers</h2><${Await} of=${perf} what="timings" rows=${6}>${(data) => html`<${Endpoints} perf=${data} />`}<//></section>

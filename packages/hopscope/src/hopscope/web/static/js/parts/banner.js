@@ -4,16 +4,18 @@ import { html, useState } from "../ui.js";
 import { now } from "../clock.js";
 import { count, duration, percent } from "../format.js";
 import { fit } from "../text.js";
-import { inWords, linesNow, migrations, refreshMigrations, SHOWN } from "../migrations.js";
+import { inWords, linesNow, migrations, refreshMigrations, SHOWN, waiting } from "../migrations.js";
 import { askMigration, operatorKey } from "../operator.js";
 
 /** Always in the document, so that screen readers know the region before it speaks. */
 export function Banner() {
   const lines = linesNow(now.value);
-  const { error } = migrations.value;
+  const { error, list } = migrations.value;
+  const more = lines.length ? waiting(list) : 0;
   return html`<div class="banner" role="status" aria-label="Changes of stored data">
     ${error && html`<div class="notice bad"><strong>The state of data migrations cannot be read.</strong> ${fit(error, 200)}</div>`}
     ${lines.map((migration) => html`<${Line} key=${migration.name} migration=${migration} />`)}
+    ${more > 0 && html`<div class="notice more">${more} more ${more === 1 ? "waits for its" : "wait for their"} turn</div>`}
   </div>`;
 }
 

@@ -3,7 +3,7 @@
 import { html, useEffect, useLayoutEffect, useRef } from "../ui.js";
 import plotting from "../../vendor/uplot/uplot.js";
 import { shownTheme, token } from "../theme.js";
-import { figure } from "../format.js";
+import { clock, figure, shortClock } from "../format.js";
 
 /** @type {any} */
 const uPlot = plotting; // a class in old clothes
@@ -27,8 +27,11 @@ export function Chart({ label, unit = "", data, series, height = 150, fromZero =
         cursor: { y: false, points: { size: 6 } },
         legend: { live: true },
         scales: fromZero ? { y: { range: (_, low, high) => [0, Math.max(1, high * 1.1, low)] } } : {},
-        axes: [axis, { ...axis, size: 52, values: (_, ticks) => ticks.map((tick) => figure(tick, unit)) }],
-        series: [{}, ...series.map(([name, color]) => ({ label: name, stroke: token(color), width: 2, value: (_, v) => figure(v, unit) }))],
+        axes: [
+          { ...axis, values: (_, ticks) => ticks.map((tick) => shortClock(tick * 1000)) },
+          { ...axis, size: 46, values: (_, ticks) => ticks.map((tick) => figure(tick).replace("-", "−")) },
+        ],
+        series: [{ label: "at", value: (_, at) => (at === null ? "–" : clock(at * 1000)) }, ...series.map(([name, color]) => ({ label: name, stroke: token(color), width: 2, value: (_, v) => figure(v, unit) }))],
       },
       data,
       place.current,
@@ -41,5 +44,5 @@ export function Chart({ label, unit = "", data, series, height = 150, fromZero =
     };
   }, [shownTheme.value]);
   useLayoutEffect(() => plot.current?.setData(data), [data.at(0)?.at(-1)]);
-  return html`<figure class="chart" aria-label=${label}><figcaption class="dim">${label}</figcaption><div ref=${place}></div></figure>`;
+  return html`<figure class="chart" aria-label=${label}><figcaption class="dim">${label}${unit && `, ${unit}`}</figcaption><div ref=${place}></div></figure>`;
 }
