@@ -146,3 +146,22 @@ def test_running_then_stopped_then_resumed_then_done(site: Installation, page: P
     until_header(page, site, "ready")
     expect(page.locator(".banner [data-migration]")).to_have_count(0, timeout=GONE_MS)
     assert run_sql(site, "select count(*) from observations") == RECEPTIONS + 1
+
+
+def test_an_operator_imports_a_file_from_the_system_page(browser: Browser, source: Path, tmp_path: Path) -> None:
+    with Installation(tmp_path / "site", api_key=KEY, import_dir=str(source.parent)) as site:
+        profile = browser.new_context(viewport=DESKTOP)
+        profile.add_init_script(WATCH_POLICY)
+        page = profile.new_page()
+        page.goto(site.url + "/system")
+        expect(page.get_by_role("button", name="Import", exact=True)).to_have_count(0)
+        page.get_by_role("button", name="Operator key").click()
+        page.get_by_placeholder("operator key").fill(KEY)
+        page.get_by_role("button", name="Use for this tab").click()
+        page.get_by_role("button", name="Import", exact=True).click()
+        expect(page.get_by_text("The writer begins with it.")).to_be_visible()
+        report = page.get_by_role("group").filter(has_text="meshcore.db")
+        expect(report).to_contain_text("every row accounted for", timeout=60_000)
+        expect(report).to_contain_text("82,008 imported")  # packets, receptions and observers
+        assert page.evaluate("window.violations") == []
+        profile.close()
