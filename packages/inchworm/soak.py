@@ -10,7 +10,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 from inchworm.testing import Harness, SqliteHarness
 from inchworm.testing.kills import Toll, kill
@@ -18,15 +20,18 @@ from inchworm.testing.kills import Toll, kill
 
 @contextmanager
 def opened(backend: str, folder: Path) -> Iterator[Harness]:
-    """The harness of a backend; PostgreSQL is started in a directory of its own and stopped at the end."""
-    if backend == "postgres":
-        sys.path.insert(0, str(Path(__file__).parent / "tests" / "postgres"))
-        from server import running_harness  # type: ignore[import-not-found]
-
-        with running_harness() as harness:
-            yield harness
-    else:
+    """The harness of a backend; PostgreSQL is started in a folder of its own and leaves nothing behind."""
+    if backend != "postgres":
         yield SqliteHarness(folder, backend)
+        return
+    here = Path(__file__).parent
+    sys.path[:0] = [str(here / "tests" / "postgres"), str(here.parents[1] / "tests")]
+    tests: Any = import_module("server")
+    server = tests.Server()
+    try:
+        yield tests.PostgresHarness(server)
+    finally:
+        server.remove()
 
 
 def integrity(harness: Harness, target: str) -> list[str]:
