@@ -304,3 +304,46 @@ def test_rate_and_time_left_are_arithmetic_on_the_attempts_own_figures() -> None
     assert found.rate == pytest.approx(2_000)
     assert found.eta_seconds == pytest.approx(20.0)
     assert json.dumps(found.elapsed_sec) == "1600.0"
+
+
+def test_a_full_disk_is_waited_out_and_nothing_is_lost(
+    store: apsw.Connection, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    history(tmp_path / "history.db", receptions=3_000)
+    imports.request(store, str(tmp_path / "history.db"), by="cli", now=NOW)
+    disk = FullDisk(store)
+    monkeypatch.setattr(connection, "open_writer", disk.open)
+    service = Service(replace(work_on(store), gate=disk, now_ms=lambda: NOW * 2))
+    service.work(StopToken())
+    service.close()
+    assert disk.refused > 0
+    assert store.execute("select state from imports").get == "done"
+    assert store.execute("select count(*) from observations").get == 3_000
+    assert json.loads(row_of(store, "import_1_observations")["throttled"])["disk full"] > 0
+
+
+class FullDisk:
+    """Takes the room away while observations come in, until a turn was refused; then there is room again."""
+
+    def __init__(self, store: apsw.Connection) -> None:
+        self._store, self._gate, self._open = store, inchworm.WriteGate(), connection.open_writer
+        self._opened: list[apsw.Connection] = []
+        self._stored = 0
+        self.refused = 0
+
+    def open(self, path: str) -> apsw.Connection:
+        self._opened.append(self._open(path))
+        return self._opened[-1]
+
+    def migration(self, stop: Any) -> Any:
+        """Called in the engine's thread before each of its turns."""
+        stored = int(self._store.execute("select count(*) from observations").get)
+        if stored and not self.refused:
+            pages = int(self._store.pragma("page_count"))
+            if self._stored == stored:
+                self.refused, pages = 1, 1_000_000
+            self._stored = stored
+            for one in self._opened[1:]:  # the first is the service's own
+                if not one.in_transaction:
+                    one.pragma("max_page_count", pages)
+        return self._gate.migration(stop)
