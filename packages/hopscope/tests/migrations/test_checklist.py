@@ -67,7 +67,7 @@ def test_1_a_transmission_without_observations_ends_and_keeps_its_zero(
 
 
 def test_2_no_statement_of_a_slice_reads_a_whole_table(store: apsw.Connection, source: CoreScopeFile) -> None:
-    own = derivations(Derivation(1, 1, "import_1_observations"), KEYS)
+    own = derivations(Derivation(1, 1, ("import_1_observations",)), KEYS)
     for migration in own:
         for text in filter(None, (migration.compute, *migration.statements, migration.verify)):
             names = dict.fromkeys(re.findall(r":(\w+)", text))
@@ -142,7 +142,7 @@ def test_6_progress_is_told_once_per_second_at_most_and_once_at_the_end(
 ) -> None:
     source.observation(source.transmission(ack(1), AT), source.observer("A1" * 32), AT)
     bring(source.path)
-    of = Derivation(2, 1, "import_1_observations")
+    of = Derivation(2, 1, ("import_1_observations",))
     again = next(m for m in derivations(of, KEYS) if m.name.startswith("tx_last_seen"))
     told: list[tuple[str, int]] = []
 

@@ -13,7 +13,7 @@ from corescope_file import AGES, CoreScopeFile
 from import_rig import KEYS, Importing
 
 import meshwire
-from hopscope.migrations import report
+from hopscope.migrations import operating, report
 from hopscope.model import Heard, Reception
 from hopscope.store import connection, ledger, schema
 from hopscope.store.facts import facts_of
@@ -319,6 +319,32 @@ def test_another_file_with_the_same_history_is_merged_row_by_row(
     assert counts(found, "observations") == (0, 1, 0)
     assert value(store, "select sum(observation_count) from transmissions") == 1
     assert value(store, "select sum(transmissions) from traffic_hourly") == 2
+
+
+def test_a_cancelled_import_leaves_what_came_along_complete_and_the_next_one_brings_the_rest(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    alice, bob = source.observer(ALICE), source.observer(BOB)
+    packet = source.transmission(ack(1), "2026-05-17T06:40:00Z")
+    source.observation(packet, alice, AT)
+    source.observation(packet, bob, AT + 60, ["8A"])
+    store.execute(
+        "create trigger no before insert on observations when new.path_len = 0 begin select raise(abort, 'x'); end"
+    )
+    assert bring(source.path).state == "failed"
+    database = str(source.path.with_name("hopscope.db"))
+    operating.ask(database, "import_1_observations", "cancel", by="cli")
+    assert bring(source.path.with_name("missing.db")).state == "refused"
+    assert rows(store, "select state from imports") == [("cancelled",), ("refused",)]
+    assert {row["status"] for row in ledger.rows(store)} == {"done", "cancelled"}
+    assert rows(store, "select observation_count, shown_hops from transmissions") == [(1, 1)]
+    with pytest.raises(operating.RequestRefused, match="import the file again"):
+        operating.ask(database, "import_1_observations", "retry", by="cli")
+    store.execute("drop trigger no")
+    again = bring(source.path)
+    assert (again.state, counts(again, "observations")) == ("done", (1, 1, 0))
+    assert rows(store, "select observation_count, shown_hops from transmissions") == [(2, 1)]
+    assert value(store, "select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == "2/1"
 
 
 # -- derived values

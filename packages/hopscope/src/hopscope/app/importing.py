@@ -22,7 +22,7 @@ from hopscope.store.imports import Import
 from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
 
 LOOK_S = 0.5
-ENDED = frozenset({"done", "failed", "refused"})
+ENDED = frozenset({"done", "failed", "cancelled", "refused"})
 WRITER_GONE_S = 5.0  # a supervisor starts it again; after so long without one, say so
 
 

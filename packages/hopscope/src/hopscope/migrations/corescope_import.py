@@ -107,7 +107,14 @@ def backfills(job: Import, keys: KeyRing) -> list[Backfill]:
             after = (migrations[-1].name,) if migrations else ()
             origin = Origin(job.id, job.source_id, name, job.started_at)
             migrations.append(_backfill(job, table, convert_by[name], origin, after))
-    return [*migrations, *derivations(Derivation(job.id, job.source_id, migrations[-1].name), keys)]
+    return [*migrations, *derivations(Derivation(job.id, job.source_id, (migrations[-1].name,)), keys)]
+
+
+def derived_only(job: Import, keys: KeyRing) -> list[Backfill]:
+    """What follows from the rows that came along, whether or not all of them did."""
+    if job.source_id is None:
+        raise ValueError(f"import {job.id} has no plan yet")
+    return derivations(Derivation(job.id, job.source_id, ()), keys)
 
 
 def _backfill(job: Import, table: TableCount, how: _Table, origin: Origin, after: tuple[str, ...]) -> Backfill:

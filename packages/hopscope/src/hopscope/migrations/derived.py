@@ -31,11 +31,11 @@ FIRST_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Derivation:
-    """Whose receptions: the import's number and its source; and the migration that must be done before."""
+    """Whose receptions: the import's number and its source; and the migration that must be done before, if any."""
 
     import_id: int
     source_id: int
-    after: str
+    after: tuple[str, ...]
 
     def name(self, value: str) -> str:
         """The ledger's name: the plain one for the first import, with its number for later ones."""
@@ -60,7 +60,7 @@ def _last_seen(of: Derivation) -> Backfill:
         apply=of.text("last_seen_apply"),
         guard="monotone",  # ingest may have moved it further meanwhile; it never moves backwards
         verify=of.text("last_seen_verify"),
-        after=(of.after,),
+        after=of.after,
     )
 
 
@@ -72,7 +72,7 @@ def _shown(of: Derivation) -> Backfill:
         apply=of.text("shown_apply"),
         guard="monotone",  # only towards a longer path, and among equals towards an earlier reception
         verify=of.text("shown_verify"),
-        after=(of.after,),
+        after=of.after,
     )
 
 
@@ -84,7 +84,7 @@ def _observation_count(of: Derivation) -> Backfill:
         apply=of.text("observation_count_apply"),
         guard="frozen",  # the import's own observations no longer change; ingest adds its own as it stores them
         verify=of.text("observation_count_verify"),
-        after=(of.after,),
+        after=of.after,
     )
 
 
@@ -104,7 +104,7 @@ def _totals(of: Derivation) -> Iterator[Backfill]:
             compute=of.text(f"{value}_compute"),
             apply=of.text(f"{value}_apply"),
             guard="frozen",
-            after=(of.after,),
+            after=of.after,
         )
 
 
@@ -118,7 +118,7 @@ def _relations(of: Derivation, keys: KeyRing) -> Iterator[Backfill]:
         apply=(of.text("channel_index_make"), of.text("channel_index_count"), of.text("channel_index_apply")),
         guard="frozen",  # only the import relates its packets; ingest relates those it stores first
         verify=of.text("channel_index_verify"),
-        after=(of.after,),
+        after=of.after,
         version="1",
     )
     yield Backfill(
@@ -134,7 +134,7 @@ def _relations(of: Derivation, keys: KeyRing) -> Iterator[Backfill]:
         transform=_verified,
         apply=_relate,
         guard="monotone",  # nodes change towards newer adverts only
-        after=(of.after,),
+        after=of.after,
         version="1",
     )
 

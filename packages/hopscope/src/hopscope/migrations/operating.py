@@ -26,6 +26,8 @@ def ask(database: str, name: str, verb: str, *, by: str) -> str:
         raise RequestRefused(f"{verb!r} is none of {', '.join(Verb)}")
     if name not in _statuses(database):
         raise NoSuchMigration(f"there is no migration {name}")
+    if verb == Verb.RETRY and (number := _given_up(database, name)) is not None:
+        raise RequestRefused(f"import {number} was cancelled and wrapped up: import the file again instead")
     try:
         return inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
     except inchworm.RequestRefused as refusal:
@@ -49,6 +51,15 @@ def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
         if statuses.get(name) in (Status.FAILED, Status.CANCELLED):
             ask(database, name, "retry", by=by)
     return known
+
+
+def _given_up(database: str, name: str) -> int | None:
+    """The cancelled import that a migration belongs to."""
+    db = connection.open_reader(database)
+    try:
+        return next((job.id for job in imports.every(db) if job.state == "cancelled" and name in names_of(job)), None)
+    finally:
+        db.close()
 
 
 def _statuses(database: str) -> dict[str, str]:

@@ -7,8 +7,9 @@ connection for its own short turns; the engine opens its own.
 import os
 import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -19,12 +20,11 @@ from hopscope.migrations.report import names_of
 from hopscope.store import connection, corescope, imports, ledger
 from hopscope.store.corescope import SourceError
 from hopscope.store.imports import Import
-from inchworm import Backfill, Report, Status
+from inchworm import Backfill, Outcome, Report, Status, Verb
 from inchworm.gate import Gate
 from meshwire import KeyRing
 
 LOOK_S = 1.0  # between two looks at requests
-GIVEN_UP = frozenset({Status.FAILED, Status.CANCELLED})
 DISK_FLOOR_BYTES = 64 << 20  # as the engine's own: below it nothing is written
 
 
@@ -128,22 +128,55 @@ class Service:
             imports.end(self._db, job.id, "done", now=self._work.now_ms())
             log.info("import.done", number=job.id, seconds=round(report.elapsed_s, 1))
             return True
-        ended = [outcome for outcome in report.outcomes if outcome.status in GIVEN_UP]
-        if ended:
-            why = f"{ended[0].name}: {ended[0].error or ended[0].reason or ended[0].status}"
-            imports.end(self._db, job.id, "failed", error=why, now=self._work.now_ms())
-            log.error("import.failed", number=job.id, error=why)
-        return False
+        if any(outcome.status is Status.CANCELLED for outcome in report.outcomes) and not _failed(report):
+            report = self._wrap_up(job, report, stop)
+            if stop.is_set():
+                return False
+        return self._ended(job, report)
+
+    def _wrap_up(self, job: Import, report: Report, stop: StopToken) -> Report:
+        """An operator gave a part of the import up: derive what follows from the rest, so that nothing stays half."""
+        derived = corescope_import.derived_only(job, self._work.keys)
+        wanted = {migration.name for migration in derived}
+        self._cancel(outcome for outcome in report.outcomes if outcome.name not in wanted)
+        report = run_migrations(self._work, derived, stop)
+        if not stop.is_set() and not _failed(report):
+            self._cancel(report.outcomes)
+        return report
+
+    def _cancel(self, outcomes: Iterable[Outcome]) -> None:
+        """What waits for a cancelled one would wait for ever."""
+        for outcome in outcomes:
+            if outcome.status is Status.PENDING:
+                target = partial(connection.open_writer, self._work.database)
+                inchworm.request(target, outcome.name, Verb.CANCEL, by="the import's end")
+
+    def _ended(self, job: Import, report: Report) -> bool:
+        """Write down how it ended; False when it did not, or waits for an operator."""
+        failed = _failed(report)
+        if failed:
+            why, state = f"{failed[0].name}: {failed[0].error}", "failed"
+        elif any(outcome.status not in (Status.DONE, Status.CANCELLED) for outcome in report.outcomes):
+            return False
+        else:
+            why, state = "an operator cancelled a part of it; what came along is complete", "cancelled"
+        imports.end(self._db, job.id, state, error=why, now=self._work.now_ms())
+        log.error("import.ended", number=job.id, state=state, error=why)
+        return state == "cancelled"
 
     def _retried(self) -> int | None:
         """A failed import in whose way nothing stands any more, because an operator had its migrations retried."""
         status = {row["name"]: row["status"] for row in ledger.rows(self._db)}
         for number in imports.failed(self._db):
             job = imports.load(self._db, number)
-            if job is not None and not any(status.get(name) in GIVEN_UP for name in names_of(job)):
+            if job is not None and not any(status.get(name) == Status.FAILED for name in names_of(job)):
                 imports.resume(self._db, number)
                 return number
         return None
+
+
+def _failed(report: Report) -> list[Outcome]:
+    return [outcome for outcome in report.outcomes if outcome.status is Status.FAILED]
 
 
 def run_migrations(work: Work, migrations: Sequence[Backfill], stop: StopToken) -> Report:

@@ -230,7 +230,7 @@ create table imports (
     requested_at integer not null,
     requested_by text    not null, -- cli | api
     state        text    not null default 'requested'
-                 check (state in ('requested', 'running', 'done', 'failed', 'refused')),
+                 check (state in ('requested', 'running', 'done', 'failed', 'cancelled', 'refused')),
     started_at   integer,          -- when its bounds were taken; null: not yet
     ended_at     integer,          -- null: not yet
     error        text,             -- one sentence; null: none
