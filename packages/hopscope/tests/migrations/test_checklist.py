@@ -19,7 +19,7 @@ from hopscope.api.migrations_status import status_of
 from hopscope.app.reader import create_app
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
-from hopscope.migrations import corescope_import
+from hopscope.migrations import corescope_import, report
 from hopscope.migrations.derived import Derivation, derivations
 from hopscope.migrations.service import Service, Work, run_migrations
 from hopscope.store import connection, imports, ledger
@@ -87,11 +87,11 @@ def test_3_an_error_in_the_first_look_fails_the_migration_and_shows(
     source.transmission(ack(1), AT)
     first, *rest = begin(store, source)
     broken = replace(first, table="no_such_table")
-    report = run_migrations(work_on(store), [broken, *rest], StopToken())
-    assert report[first.name].status is inchworm.Status.FAILED
+    ended = run_migrations(work_on(store), [broken, *rest], StopToken())
+    assert ended[first.name].status is inchworm.Status.FAILED
     row = row_of(store, first.name)
     assert "no_such_table" in row["error"]
-    assert {o.status for o in report.outcomes[1:]} == {inchworm.Status.PENDING}
+    assert {o.status for o in ended.outcomes[1:]} == {inchworm.Status.PENDING}
 
 
 def test_4_a_retry_starts_with_clean_figures(store: apsw.Connection, source: CoreScopeFile, bring: Importing) -> None:
@@ -150,8 +150,8 @@ def test_6_progress_is_told_once_per_second_at_most_and_once_at_the_end(
         told.append((str(progress.status), progress.counts.examined))
         raise RuntimeError("a callback that fails harms nobody")
 
-    report = inchworm.run(lambda: connection.open_writer(str(store.filename)), [again], on_progress=tell)
-    assert report.ok
+    ended = inchworm.run(lambda: connection.open_writer(str(store.filename)), [again], on_progress=tell)
+    assert ended.ok
     assert told == [("done", 1)]
 
 
@@ -169,6 +169,25 @@ def test_7_rows_above_the_bound_are_left_to_live_ingest(store: apsw.Connection, 
         "transmissions": 1,
         "observations": 1,
     }
+
+
+def test_a_row_that_is_gone_before_it_is_read_is_reported_as_vanished(
+    store: apsw.Connection, source: CoreScopeFile
+) -> None:
+    alice, packet = source.observer("A1" * 32), source.transmission(ack(1), AT)
+    for number in range(3):
+        source.observation(packet, alice, AT + 60 * number, [f"0{number}"])
+    begin(store, source)
+    source.db.execute("delete from observations where timestamp = ?", (AT + 60,))
+    service = Service(work_on(store))
+    service.work(StopToken())
+    service.close()
+    job = imports.load(store, 1)
+    assert job is not None
+    told = report.as_json(job, ledger.rows(store))
+    observations = next(table for table in told["tables"] if table["table"] == "observations")
+    assert (observations["rowsAtStart"], observations["rowsRead"], observations["vanished"]) == (3, 2, 1)
+    assert told["accountedFor"] is True
 
 
 def test_8_another_writer_commits_between_two_turns(store: apsw.Connection, tmp_path: Path) -> None:
