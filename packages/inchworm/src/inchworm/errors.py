@@ -83,6 +83,10 @@ class Busy(DatabaseFault):
     """Another connection holds a lock that this statement needs; the same statement may succeed a moment later."""
 
 
+class ConnectionLost(Busy):
+    """The server ended the connection or cannot be reached now; nothing of the transaction happened. Opened anew."""
+
+
 class LockNeverFree(DatabaseFault):
     """Other connections held the write lock for longer than the run's patience."""
 

@@ -17,6 +17,7 @@ from inchworm.clock import Clock, StopLike, SystemClock
 from inchworm.errors import (
     Busy,
     CommitUnknown,
+    ConnectionLost,
     DatabaseBroken,
     DatabaseFault,
     DeadlineExceeded,
@@ -49,6 +50,7 @@ UPKEEP_LOOK_S = 1.0
 BLOAT_LOOK_S = 10.0
 BLOAT_FLOOR = 100_000  # dead rows; a pass over a healthy table makes one per row and is never held up
 BLOAT_MOST_S = 600.0  # then it goes on, whatever autovacuum does: a hold must end
+RECONNECT_S = 5.0  # how long a read waits for a server that restarts; turns are waited for by the runner
 LOST_COMMIT_S = 5.0
 CHUNK_ROWS = 16
 
@@ -116,14 +118,14 @@ class PostgresDatabase:
         self._check_process()
         idle_ms = _ms(SNAPSHOT_IDLE_S)
         script = SQL["begin_snapshot"].format(lock_ms=READ_LOCK_MS, statement_ms=_ms(limit_s), idle_ms=idle_ms)
-        self.reader.begin(script)
+        self.reader.begin(script, patience_s=RECONNECT_S)
         until = None if limit_s is None else self._clock.monotonic() + limit_s
-        reads = PostgresReads(self.reader, self._clock, until, stop)
+        reads = PostgresReads(self.reader, self._clock, until, stop, script)
         try:
             if stop is None:
                 yield reads
             else:
-                with self._watch.over(self.reader.connection, stop):
+                with self._watch.over(self.reader, stop):
                     yield reads
         finally:
             _end(self.reader)
@@ -135,6 +137,7 @@ class PostgresDatabase:
         script = SQL["begin_turn"].format(
             lock_ms=_ms(wait_s), statement_ms=_ms(limit_s), idle_ms=_ms(max(IDLE_FLOOR_S, 4 * limit_s))
         )
+        self._refuse_standby()
         number = str(self.writer.begin(script).rows[0][0])
         self._own_numbers += 1
         turn = PostgresTurn(self.writer, self._clock, self._clock.monotonic() + limit_s)
@@ -143,12 +146,19 @@ class PostgresDatabase:
             turn.check_open()
             self._commit(turn, number)
             self._lock_share = LOCK_SHARE
-        except Busy:
+        except Busy:  # also a lost connection: a longer wait then costs nothing
             self._lock_share = min(LOCK_SHARE_MOST, self._lock_share * 2)  # hot rows: stay in their queue longer
             raise
         finally:
             self._governor.tables.update(turn.tables)
             _end(self.writer)
+
+    def _refuse_standby(self) -> None:
+        """Asked anew for each connection: a standby may have been promoted."""
+        _ = self.writer.connection
+        if self.about.standby:
+            self.writer.drop()
+            raise DatabaseBroken(STANDBY)
 
     def _commit(self, turn: "PostgresTurn", number: str) -> None:
         try:
@@ -176,7 +186,7 @@ class PostgresDatabase:
             if found[0] == "committed":
                 return
             if found[0] == "aborted":
-                raise DatabaseBroken(f"the connection was lost before the commit: {fault}") from fault
+                raise ConnectionLost(f"the connection was lost before the commit: {fault}") from fault
             time.sleep(0.05)
         raise CommitUnknown(str(fault)) from fault
 
@@ -255,18 +265,29 @@ def _end(session: Session) -> None:
 class PostgresReads:
     """See `inchworm.ports.Reads`."""
 
-    def __init__(self, session: Session, clock: Clock, until: float | None, stop: StopLike | None) -> None:
+    def __init__(self, session: Session, clock: Clock, until: float | None, stop: StopLike | None, begin: str) -> None:
         self._session, self._clock, self._until, self._stop = session, clock, until, stop
+        self._begin: str | None = begin
 
     def select(self, sql: str, params: Params) -> Rows:
         if self._until is not None and self._clock.monotonic() > self._until:
             raise DeadlineExceeded("the snapshot ran past its limit")
         try:
-            return self._session.run(sql, params)[0]
+            return self._first(sql, params) if self._begin else self._session.run(sql, params)[0]
         except DeadlineExceeded as problem:
             if self._stop is not None and self._stop.is_set():
                 raise Stopped("stopped while reading") from problem
             raise
+
+    def _first(self, sql: str, params: Params) -> Rows:
+        """Nobody has seen anything of this snapshot yet, so that a new one on a new connection is as good."""
+        begin, self._begin = self._begin, None
+        try:
+            return self._session.run(sql, params)[0]
+        except ConnectionLost:
+            self._session.drop()
+            self._session.begin(begin or "", patience_s=RECONNECT_S)
+            return self._session.run(sql, params)[0]
 
 
 class PostgresTurn:
@@ -291,7 +312,7 @@ class PostgresTurn:
         if self._clock.monotonic() > self._until:
             raise DeadlineExceeded("the turn ran past its limit")
         if self._session.is_lost():
-            raise DatabaseBroken("the connection was lost during the turn")
+            raise ConnectionLost("the connection was lost during the turn")
         if not self._session.in_transaction():
             raise DeadlineExceeded("the transaction was ended by somebody else")
 

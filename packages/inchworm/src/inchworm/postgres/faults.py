@@ -4,6 +4,7 @@ import psycopg
 
 from inchworm.errors import (
     Busy,
+    ConnectionLost,
     DatabaseBroken,
     DatabaseFault,
     DeadlineExceeded,
@@ -24,6 +25,12 @@ _BY_STATE: dict[str, type[DatabaseFault]] = {
     "53400": RowRefused,  # configuration_limit_exceeded: temp_file_limit; fewer rows need less
     "25006": DatabaseBroken,  # read_only_sql_transaction: a standby
     "55000": StatementRefused,  # object_not_in_prerequisite_state
+    "25P03": ConnectionLost,  # idle_in_transaction_session_timeout: this process was stopped
+    "57P01": ConnectionLost,  # admin_shutdown
+    "57P02": ConnectionLost,  # crash_shutdown
+    "57P03": ConnectionLost,  # cannot_connect_now: starting or stopping
+    "57P05": ConnectionLost,  # idle_session_timeout
+    "08": ConnectionLost,
     "0A": StatementRefused,  # feature_not_supported
     "21": RowRefused,  # a subquery gave two rows
     "22": RowRefused,  # data exception
@@ -44,6 +51,8 @@ _BY_CLASS: tuple[tuple[type[BaseException], type[DatabaseFault]], ...] = (
     (psycopg.IntegrityError, RowRefused),
     (psycopg.NotSupportedError, StatementRefused),
     (psycopg.ProgrammingError, StatementRefused),
+    (psycopg.OperationalError, ConnectionLost),  # without a code: the network, or nobody listens
+    (psycopg.InterfaceError, ConnectionLost),
     (UnicodeError, RowRefused),
     (OverflowError, RowRefused),
 )

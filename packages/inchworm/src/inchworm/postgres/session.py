@@ -5,6 +5,7 @@ Owns how values are written and read and how a statement is stopped. Opens no tr
 
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from decimal import Decimal
@@ -13,10 +14,11 @@ from typing import Any
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer, Loader
 from psycopg.pq import TransactionStatus
+from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int4, Int8, IntNumeric
 
 from inchworm.clock import StopLike
-from inchworm.errors import DatabaseBroken, DatabaseFault, StatementRefused
+from inchworm.errors import ConnectionLost, DatabaseBroken, DatabaseFault, StatementRefused
 from inchworm.ports import Params, Rows, SqlValue
 from inchworm.postgres.faults import fault_of
 from inchworm.postgres.parameters import translated
@@ -24,6 +26,8 @@ from inchworm.postgres.parameters import translated
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 
+SETTINGS = "set client_encoding = utf8; set datestyle = iso"
+RECONNECT_LOOK_S = 0.1
 STOP_LOOK_S = 0.1  # between two looks at a stop token while the server works
 CANCEL_S = 1.0
 INT4, INT8 = 1 << 31, 1 << 63
@@ -74,7 +78,7 @@ class _Cursor(psycopg.RawCursor[Any]):
     """A cursor with the engine's own adapters, so that the caller's connection keeps its own."""
 
     def __init__(self, connection: Connection) -> None:
-        super().__init__(connection)
+        super().__init__(connection, row_factory=tuple_row)
         self._adapters = ADAPTERS
 
 
@@ -84,24 +88,32 @@ class Session:
     def __init__(self, connect: Connect, prepared: Callable[["Session"], None] | None = None) -> None:
         self._connect, self._prepared = connect, prepared
         self._connection: Connection | None = None
-        self._closed = False
+        self._closed = self._met = False
 
     @property
     def connection(self) -> Connection:
-        """The driver's connection, opened if there is none. Raises DatabaseBroken."""
+        """The driver's connection, opened if there is none. Raises ConnectionLost, DatabaseBroken the first time."""
         if self._connection is None:
             if self._closed:
                 raise DatabaseBroken("this database was closed")
-            with translating():
-                connection = self._connect()
-                if connection.info.transaction_status is not TransactionStatus.IDLE:
-                    connection.rollback()
-                connection.autocommit = True  # the engine writes its own BEGIN and COMMIT
-                self._connection = connection
-                connection.execute("set client_encoding = utf8; set datestyle = iso", prepare=False)
-            if self._prepared is not None:
-                self._prepared(self)
+            try:
+                self._connection = self._opened()
+                if self._prepared is not None:
+                    self._prepared(self)
+            except ConnectionLost as fault:
+                self.drop()
+                raise fault if self._met else DatabaseBroken(str(fault)) from fault
+            self._met = True
         return self._connection
+
+    def _opened(self) -> Connection:
+        with translating():
+            connection = self._connect()
+            if connection.info.transaction_status is not TransactionStatus.IDLE:
+                connection.rollback()
+            connection.autocommit = True  # the engine writes its own BEGIN and COMMIT
+            connection.execute(SETTINGS, prepare=False)
+            return connection
 
     def in_transaction(self) -> bool:
         return self._connection is not None and self._connection.info.transaction_status in (
@@ -114,18 +126,23 @@ class Session:
         """Whether there is no usable connection (any more)."""
         return self._connection is None or self._connection.closed or self._connection.broken
 
-    def begin(self, script: str) -> Rows:
+    def begin(self, script: str, *, patience_s: float = 0.0) -> Rows:
         """Several statements in one round trip, the result of the last; on a lost connection once more on a new one.
 
-        Only for what may be sent twice: the beginning of a transaction, or a single read.
+        Only for what may be sent twice: the beginning of a transaction, or a single read. With patience a server that
+        cannot be reached is tried again for that long.
         """
-        try:
-            return self.script(script)
-        except DatabaseFault:
-            if not self.is_lost():
-                raise
-            self.drop()
-            return self.script(script)
+        until = time.monotonic() + patience_s
+        while True:
+            first = self._connection is None
+            try:
+                return self.script(script)
+            except ConnectionLost:
+                self.drop()
+                if first and time.monotonic() >= until:
+                    raise
+                if first:
+                    time.sleep(RECONNECT_LOOK_S)
 
     def script(self, script: str) -> Rows:
         """Several statements in one round trip; the result of the last."""
@@ -158,6 +175,13 @@ class Session:
             while cursor.nextset():
                 matched.append(cursor.rowcount > 0)
             return matched
+
+    def cancel(self) -> None:
+        """Stop what the server does for this connection, from another thread; a failure is left to the next try."""
+        connection = self._connection
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CANCEL_S)
 
     def drop(self) -> None:
         """Give the connection up; the next use opens another."""
@@ -207,17 +231,17 @@ class Watch:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._job: tuple[Connection, StopLike] | None = None
+        self._job: tuple[Session, StopLike] | None = None
         self._over = threading.Event()
         self._thread: threading.Thread | None = None
 
     @contextmanager
-    def over(self, connection: Connection, stop: StopLike) -> Iterator[None]:
+    def over(self, session: "Session", stop: StopLike) -> Iterator[None]:
         """Watch while the block runs."""
         if self._thread is None:
             self._thread = threading.Thread(target=self._look, name="inchworm-stop", daemon=True)
             self._thread.start()
-        self._job = (connection, stop)
+        self._job = (session, stop)
         try:
             yield
         finally:
@@ -228,8 +252,7 @@ class Watch:
         while not self._over.wait(STOP_LOOK_S):
             with self._lock:
                 if self._job is not None and self._job[1].is_set():
-                    with contextlib.suppress(psycopg.Error):  # the next look tries again
-                        self._job[0].cancel_safe(timeout=CANCEL_S)
+                    self._job[0].cancel()
 
     def close(self) -> None:
         """End the thread; may be called twice."""
