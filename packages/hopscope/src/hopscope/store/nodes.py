@@ -169,5 +169,5 @@ def candidates(db: apsw.Connection, prefixes: Sequence[bytes]) -> dict[bytes, li
     wanted = [[prefix.hex().ljust(digits, "0"), prefix.hex().ljust(digits, "f")] for prefix in prefixes]
     found: dict[bytes, list[NodeRow]] = {prefix: [] for prefix in prefixes}
     for number, *row in db.execute(statement("candidates"), {"wanted": json.dumps(wanted)}):
-        found[prefixes[int(number)]].append(NodeRow._make(row))  # type: ignore[call-overload]
+        found[prefixes[int(number)]].append(NodeRow._make(row))
     return found

@@ -73,7 +73,7 @@ def receptions_last_day(db: apsw.Connection, *, now: int) -> int:
     statements = sql("stats")
     whole = int(db.execute(statements["receptions_in_hours"], {"first": first_whole}).get)
     found: list[Any] = db.execute(statements["receptions_between"], {"first": begun, "last": first_whole}).fetchall()
-    return whole + sum(receptions for _, receptions in found)
+    return int(whole + sum(receptions for _, receptions in found))
 
 
 def file_facts(db: apsw.Connection) -> FileFacts:
