@@ -17,15 +17,17 @@ How the parts fit, top to bottom (each knows only what is below it):
     status        read_status, StatusReader: the ledger for others, cached, never through the writer
     opening       path, URL or factory -> Database
     sqlite/ postgres   the adapters behind `ports.Database`
-    runner        many migrations: registration, leases, order, operators' requests
-    walk, verify  one migration: slices, retries, bisection, quarantine; the check before `done`
+    runner        many migrations: registration, leases, order of work
+    requests      an operator's request for a migration that nobody holds
+    walk, verify  one migration: slices, bisection, quarantine; the check before `done`
+    attempt       its ledger row between claim and end: lease, waiting with a reason, status, progress
     turns         one write turn: gap, gate, lock, deadline, measurement, checkpoints
-    forms         what happens to a slice outside the lock and inside the turn; guards; counting real changes
+    forms, bounds what happens to a slice outside the lock and inside the turn; where a walk begins and ends
     ledger        `_async_migrations` and its sisters; written only through an open turn
-    gate lease report   live writers first; who lives; what a run returns
-    model keyset  a migration as data; the statements that walk a key
+    gate lease report quiet   live writers first; who lives; what a run returns; hours of rest
+    model keyset order        a migration as data; the statements that walk a key; `after`
     ports         what an adapter implements
-    states cursor pace progress statement queries   pure: no clock, no database
+    states cursor pace drift trouble cost progress statement queries   pure: no clock, no database
     errors clock
 
 Walk of a slice: `walk` selects the next keys and lets `forms` compute on one snapshot; `turns` takes a write turn in

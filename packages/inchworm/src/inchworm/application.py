@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from inchworm import ledger, pace
+from inchworm.attempt import Options
 from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
 from inchworm.errors import Busy, RequestRefused
 from inchworm.gate import Gate, OpenGate
@@ -11,12 +12,13 @@ from inchworm.lease import LEASE_S
 from inchworm.ledger import Request
 from inchworm.model import Backfill, Migration
 from inchworm.opening import Target, open_database
+from inchworm.order import in_order
 from inchworm.ports import Database, Limits
 from inchworm.progress import Progress
 from inchworm.report import Report
-from inchworm.runner import Engine, Settings, carry_out, in_order, is_held
+from inchworm.requests import carry_out, is_held
+from inchworm.runner import Engine, Settings
 from inchworm.states import Verb
-from inchworm.walk import Options
 
 
 class Runner:

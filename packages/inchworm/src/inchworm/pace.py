@@ -8,6 +8,8 @@ from dataclasses import dataclass
 # Delays of sqlite3_busy_timeout's handler, in ms (main.c, sqliteDefaultBusyCallback); from then on every 100 ms.
 BACKOFF_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
 
+BUDGET = "stall budget"  # the reason under which gaps and shortened turns are booked
+
 FIRST_ROWS = 250  # measured: 250 rows of one column are 2-3 ms of lock on a laptop-class machine
 MOST_ROWS = 5_000  # more rows gain < 3 % of total time and make an interrupted slice expensive
 LONGEST_TURN_S = 0.008  # short turns matter more than any lock order; a stranger is then served within 20-40 ms

@@ -8,19 +8,22 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from inchworm import ledger
+from inchworm.attempt import LOOK_S, Options
 from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
-from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, DefinitionError, LeaseLost, RequestRefused
+from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost
 from inchworm.gate import Gate
-from inchworm.lease import Holder, is_dead, retire, this_holder
+from inchworm.lease import Holder, retire, this_holder
 from inchworm.ledger import Entry, Request
 from inchworm.model import Backfill, Guard, IndexBuild, Migration
+from inchworm.order import in_order
 from inchworm.pace import Pace
 from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Timesheet
 from inchworm.report import Outcome, Report
-from inchworm.states import ACTIVE, STARTABLE, Status, Verb, asked
+from inchworm.requests import carry_out, is_held
+from inchworm.states import ACTIVE, STARTABLE, Status
 from inchworm.turns import Turns
-from inchworm.walk import LOOK_S, Options, Walk
+from inchworm.walk import Walk
 
 log = logging.getLogger("inchworm")
 
@@ -36,29 +39,6 @@ class Settings:
     limits: Limits
     options: Options
     patience_s: float = 600.0
-
-
-def in_order(migrations: Sequence[Migration]) -> tuple[Migration, ...]:
-    """Each after those it names, otherwise as given; DefinitionError for a cycle or a name given twice."""
-    by_name = {m.name: m for m in migrations}
-    if len(by_name) != len(migrations):
-        twice = sorted({m.name for m in migrations if sum(o.name == m.name for o in migrations) > 1})
-        raise DefinitionError(f"defined more than once: {', '.join(twice)}")
-    done: dict[str, Migration] = {}
-
-    def visit(migration: Migration, path: tuple[str, ...]) -> None:
-        if migration.name in path:
-            raise DefinitionError(f"`after` goes in a circle: {' -> '.join((*path, migration.name))}")
-        if migration.name in done:
-            return
-        for name in migration.after:
-            if name in by_name:
-                visit(by_name[name], (*path, migration.name))
-        done[migration.name] = migration
-
-    for migration in migrations:
-        visit(migration, ())
-    return tuple(done.values())
 
 
 class Engine:
@@ -375,46 +355,6 @@ class Engine:
 
 
 _ENDED_OR_FOREIGN = frozenset({Status.DONE, Status.CANCELLED})
-
-
-def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
-    """Whether a living runner holds it: at once for this machine and where the database knows, else by its lease."""
-    if entry.holder is None:
-        return False
-    dead = is_dead(entry.holder)
-    if dead or (dead is None and db.is_gone(entry.holder)):
-        return False
-    return entry.lease_until is not None and entry.lease_until > wall_s
-
-
-def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:
-    """Do what a request asks of a migration that nobody holds; the answer, or None to leave it to the holder."""
-    entry = ledger.entry(turn, request.name)
-    if entry is None:
-        return "refused: no such migration"
-    if request.verb is None:
-        return f"refused: {request.text!r} is not one of {', '.join(Verb)}"
-    if held(entry):
-        return None
-    try:
-        new = asked(request.verb, entry.status)
-    except RequestRefused as refusal:
-        return f"refused: {refusal}"
-    if new is None:
-        ledger.acknowledge(turn, entry.name, request.by, now)
-        return "acknowledged"
-    stage = _retry_stage(entry) if request.verb is Verb.RETRY else entry.stage
-    reason = f"{request.verb} by {request.by or 'an operator'}" if new is not Status.PENDING else entry.reason
-    if request.verb is Verb.PAUSE:
-        reason = f"paused by {request.by or 'an operator'}"
-    ledger.move_unheld(turn, entry, new, reason=reason, error=None, stage=stage, by=request.by, now=now)
-    if request.verb is Verb.RETRY:
-        ledger.clear_acknowledged(turn, entry.name)
-    return str(new)
-
-
-def _retry_stage(entry: Entry) -> str:
-    return "restart" if entry.stage in ("verify", "restart") else "retry"
 
 
 def _claim_reason(was: Entry) -> str:

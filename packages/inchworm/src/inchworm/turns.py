@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from inchworm import pace
 from inchworm.clock import Clock, StopLike
-from inchworm.errors import Busy, LockNeverFree
+from inchworm.errors import Busy, ConnectionLost, LockNeverFree
 from inchworm.gate import Gate
 from inchworm.pace import Pace, Turned
 from inchworm.ports import Database, Limits, Turn
@@ -18,8 +18,9 @@ from inchworm.progress import Timesheet
 
 T = TypeVar("T")
 
-BUDGET = "stall budget"
+BUDGET = pace.BUDGET
 LOCKED = "another writer holds the lock"
+RECONNECTING = "the connection to the server was lost"
 LIVE = "live writer first"
 CHECKPOINT = "checkpoint"
 STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
@@ -54,7 +55,7 @@ class Turns:
         self.db, self.clock, self.rules = db, clock, rules
         self._gate, self._limits, self._patience_s = gate, limits, patience_s
         self.lock = Lock()
-        self.read_steps = 0
+        self._read_steps = 0
 
     def write(
         self,
@@ -82,7 +83,7 @@ class Turns:
                 self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self._patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
-                sheet.switch(LOCKED, now)
+                sheet.switch(RECONNECTING if isinstance(problem, ConnectionLost) else LOCKED, now)
                 self.clock.sleep(pace.lock_delay(attempt), stop)
                 attempt += 1
                 attend()
@@ -153,7 +154,12 @@ class Turns:
         sheet.switch(CHECKPOINT, self.clock.monotonic())
         try:
             kept = self.db.upkeep(self._limits)
-            self.read_steps = kept.read_steps or 0
+            self._read_steps += kept.read_steps or 0
             return kept.hold
         finally:
             sheet.switch(None, self.clock.monotonic())
+
+    def taken_steps(self) -> int:
+        """Instructions that snapshots took since the last call; 0 where the database does not count them."""
+        taken, self._read_steps = self._read_steps, 0
+        return taken

@@ -1,70 +1,46 @@
-"""Walk one held migration from its cursor to its bound, slice by slice, then verify; leave on request, with a reason.
+"""Walk one held migration from its cursor to its bound, slice by slice, then verify.
 
-Owns retries, bisection and quarantine. The lease is held when it starts; the status it ends with is in the ledger.
+Owns what is read, written and put aside, in which order; `attempt` owns lease, waiting and status.
 """
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
 from inchworm import cursor, drift, ledger, pace
-from inchworm.clock import Clock, Never, StopLike, cause_of, rfc3339
-from inchworm.cursor import Bound, Key, Slice
+from inchworm.attempt import Attempt, Leave, Options
+from inchworm.bounds import READ_LIMIT_S, bound_of, total_of
+from inchworm.clock import Clock, StopLike, cause_of
+from inchworm.cursor import Key, Slice
 from inchworm.errors import (
     AccountsDiffer,
     Busy,
-    DatabaseBroken,
     DatabaseFault,
     DeadlineExceeded,
-    DiskFull,
     InchwormError,
     LeaseLost,
-    LockNeverFree,
     RowRefused,
     StatementRefused,
     Stopped,
 )
 from inchworm.forms import Form, form_of
 from inchworm.keyset import Keyset
-from inchworm.lease import LEASE_S
 from inchworm.ledger import Entry, Request
 from inchworm.model import Backfill
 from inchworm.ports import Database, Reads, Turn
-from inchworm.progress import Counts, Progress, Timesheet, Total, eta_s, rate
-from inchworm.states import Status, Verb, move
-from inchworm.turns import BUDGET, Turns
+from inchworm.progress import Counts, Total
+from inchworm.states import Status
+from inchworm.trouble import Do, remedy
+from inchworm.turns import Turns
 from inchworm.verify import Checked, Verifier
 
 T = TypeVar("T")
 
 log = logging.getLogger("inchworm")
 
-LOOK_S = 0.5  # between two looks at operators' requests and the throttle; "at least once a second"
-READ_LIMIT_S = 10.0  # a slice that computes longer is halved; keeps heartbeats inside the lease
-COUNT_LIMIT_S = 0.3  # past this rows_total is an estimate: a start must not wait for COUNT(*)
 QUARANTINE_FLOOD = 100  # this many rows put aside, and half of all examined: the migration is wrong, not the rows
-LAST_WORD_S = 1.0
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What a run was told. `throttle` returns a reason to wait or None and is asked about twice a second."""
-
-    on_progress: Callable[[Progress], None] | None = None
-    throttle: Callable[[], str | None] | None = None
-    first_rows: int = pace.FIRST_ROWS
-    lease_s: float = LEASE_S
-    wait_paused: bool = True
-
-
-class Leave(Exception):
-    """The walk ends here, orderly, with this status and reason; `request` is answered in the same transaction."""
-
-    def __init__(self, status: Status, reason: str, request: Request | None = None) -> None:
-        super().__init__(reason)
-        self.status, self.reason, self.request = status, reason, request
 
 
 class Walk:
@@ -83,17 +59,13 @@ class Walk:
         attend: Callable[[str], list[Request]],
         form: Form | None = None,
     ) -> None:
-        self._migration, self._held = migration, held
-        self._turns, self._db, self._source = turns, turns.db, source
-        self._clock, self._stop, self._options, self._ask = clock, stop, options, attend
+        self._migration, self._turns, self._clock, self._stop = migration, turns, clock, stop
+        self._db, self._source = turns.db, source
+        self._attempt = Attempt(held, turns=turns, clock=clock, stop=stop, options=options, ask=attend)
         self._form = form or form_of(migration)
         self._keyset = Keyset(migration.table, migration.keys, migration.order)
         self._size = options.first_rows
-        self._sheet = Timesheet(clock.monotonic(), held.active_s, dict(held.throttled))
-        self._claimed_active_s = held.active_s
-        self._looked = self._beaten = self._told = clock.monotonic()
         self._failures = 0
-        self._faults_logged = 0
         self._again: list[Key] = []
         self._tried = 0
         self._usual, self._last_rows = drift.Usual(), 0
@@ -101,74 +73,53 @@ class Walk:
     @property
     def held(self) -> Entry:
         """The ledger row as this walk last wrote it."""
-        return self._held
+        return self._attempt.held
 
     def run(self) -> Entry:
         """Walk to the end. Raises LeaseLost when fenced out, StatementRefused and other faults never: they fail it."""
+        attempt = self._attempt
         try:
             self._begin()
-            self._attend(at_once=True)
+            attempt.attend(at_once=True)
             while (piece := self._next()) is not None:
                 del piece
             self._settle()
             self._verify()
-            self._move(Status.DONE)
+            attempt.become(Status.DONE)
         except Leave as leave:
-            self._move(leave.status, reason=leave.reason, request=leave.request)
+            attempt.become(leave.status, reason=leave.reason, request=leave.request)
         except Stopped:
-            self._move(Status.INTERRUPTED, reason=f"interrupted: {cause_of(self._stop)}")
+            attempt.become(Status.INTERRUPTED, reason=f"interrupted: {cause_of(self._stop)}")
         except LeaseLost:
             raise
         except InchwormError as problem:
-            self._move(Status.FAILED, error=str(problem))
-        self._tell(last=True)
-        return self._held
-
-    # -- beginning
+            attempt.become(Status.FAILED, error=str(problem))
+        attempt.tell(last=True)
+        return self.held
 
     def _begin(self) -> None:
-        if self._held.stage == "retry":
+        if self.held.stage == "retry":
             with self._db.snapshot() as reads:
-                self._again = [row.key for row in ledger.quarantined(reads, self._held.name)]
-        if self._held.bound is not None or self._held.cursor is not None:
+                self._again = [row.key for row in ledger.quarantined(reads, self.held.name)]
+        if self.held.bound is not None or self.held.cursor is not None:
             return
         if problem := self._source.key_problem(self._migration.table, self._migration.keys):
             raise StatementRefused(problem)
-        bound = self._patiently(self._bound)
-        total = self._total(bound) if bound else Total(0)
-        self._held = replace(self._held, bound=bound, total=total)
-        self._write(lambda turn: ledger.begin(turn, self._held))
-
-    def _bound(self) -> Bound | None:
-        with self._source.snapshot(limit_s=READ_LIMIT_S, stop=self._stop) as reads:
-            low, high = (reads.select(sql, {}).one() for sql in (self._keyset.lowest, self._keyset.highest))
-        return Bound(cursor.key_of(low), cursor.key_of(high)) if low and high else None
-
-    def _total(self, bound: Bound) -> Total:
-        wanted = self._migration.count
-        if isinstance(wanted, int):
-            return Total(wanted, estimated=True)
-        params = self._keyset.range_params(bound.low, bound.high)
-        try:
-            with self._source.snapshot(limit_s=COUNT_LIMIT_S, stop=self._stop) as reads:
-                row = reads.select(wanted or self._keyset.count, {} if wanted else params).one()
-            return Total(int(str(row[0])) if row else None)
-        except (DeadlineExceeded, Busy):
-            return Total(self._estimate(bound), estimated=True)
-
-    def _estimate(self, bound: Bound) -> int | None:
-        known = self._source.estimated_rows(self._migration.table)
-        low, high = bound.low[0], bound.high[0]
-        if known is None and isinstance(low, int) and isinstance(high, int) and len(bound.low) == 1:
-            return high - low + 1
-        return known
+        bound = self._patiently(partial(bound_of, self._source, self._keyset, self._stop))
+        total = Total(0)
+        if bound is not None:
+            total = total_of(self._source, self._migration, self._keyset, bound, self._stop)
+        begun = replace(self.held, bound=bound, total=total)
+        self._attempt.write(lambda turn: ledger.begin(turn, begun))
+        self._attempt.held = begun
 
     # -- slices
 
     def _next(self) -> Slice | None:
         """One slice, tried until it is written, put aside or the walk ends; None at the bound."""
         while True:
-            self._attend()
+            self._attempt.attend()
+            self._compare_cost()
             try:
                 return self._slice()
             except DatabaseFault as fault:
@@ -193,10 +144,10 @@ class Walk:
         def work(turn: Turn) -> None:
             after[:] = [self._advanced(piece, self._form.perform(turn, piece, prepared))]
             if self._again:
-                ledger.release(turn, self._held.name, piece.first)
-            ledger.advance(turn, after[0], self._now())
+                ledger.release(turn, self.held.name, piece.first)
+            ledger.advance(turn, after[0], self._attempt.now())
 
-        hold_s = self._write(work, limit_s=self._doubled(self._turns.rules.deadline_s))
+        hold_s = self._attempt.write(work, limit_s=self._doubled(self._turns.rules.deadline_s))
         self._written(piece, after[0], hold_s, read_s)
         return piece
 
@@ -207,7 +158,7 @@ class Walk:
     def _keys(self, reads: Reads) -> Slice | None:
         if self._again:
             return Slice((self._again[0],), self._migration.order)
-        held = self._held
+        held = self.held
         if held.bound is None:
             return None
         sql = self._keyset.next_keys(first=held.cursor is None)
@@ -218,29 +169,22 @@ class Walk:
         return Slice(tuple(keys if self._migration.order == "asc" else reversed(keys)), self._migration.order)
 
     def _advanced(self, piece: Slice, did: Counts) -> Entry:
-        held = self._held
+        held = self._attempt.booked()
         if self._again:
             did, at = replace(did, examined=0, quarantined=did.quarantined - 1), held.cursor
         else:
             at = cursor.advance(held.cursor, piece)
-        self._sheet.settle(self._clock.monotonic())
         return replace(
             held,
             cursor=at,
             counts=held.counts + did,
             slices=held.slices + 1,
             attempt_rows=held.attempt_rows + len(piece.keys),
-            attempt_active_s=self._sheet.active_s - self._claimed_active_s,
-            active_s=self._sheet.active_s,
-            throttled=dict(self._sheet.throttled),
-            reason=None,
-            lease_until=self._clock.wall() + self._options.lease_s,
         )
 
     def _written(self, piece: Slice, after: Entry, hold_s: float, read_s: float) -> None:
-        self._held, self._failures = after, 0
-        self._last_rows = len(piece.keys)
-        self._beaten = self._clock.monotonic()
+        self._attempt.committed(after)
+        self._failures, self._last_rows = 0, len(piece.keys)
         facts = self._turns.measured(len(piece.keys), hold_s, read_s)
         if self._again:
             self._again.pop(0)
@@ -250,39 +194,34 @@ class Walk:
             "inchworm.slice",
             extra={"migration": after.name, "rows": len(piece.keys), "hold_ms": round(hold_s * 1000, 2)},
         )
-        self._tell()
+        self._attempt.tell()
+
+    def _compare_cost(self) -> None:
+        """Look at what the last slice read; pause where an index seems to be gone, instead of grinding."""
+        (rows, self._last_rows), steps = (self._last_rows, 0), self._turns.taken_steps()
+        if not rows or not steps:
+            return
+        before = self._usual
+        self._usual, verdict = drift.judge(before, rows, steps)
+        if verdict is drift.Verdict.SMALLER:
+            self._size = max(1, rows // 4)
+        elif verdict is drift.Verdict.JUMPED:
+            raise Leave(Status.PAUSED, drift.sentence(before, rows, steps))
 
     # -- trouble
 
     def _recover(self, fault: DatabaseFault) -> None:
-        """Decide what a fault means for the slice: wait, halve, put the row aside, try again, or raise it."""
-        if isinstance(fault, Stopped | StatementRefused | LockNeverFree):
-            raise fault
-        self._note(fault)
-        if isinstance(fault, DiskFull):
+        """Do what a fault calls for, or raise it."""
+        rows = 1 if self._again else self._tried or self._size
+        found = remedy(fault, rows=rows, failures=self._failures)
+        self._attempt.note(fault)
+        if found.do is Do.HALVE:
+            self._size = pace.halved(rows)
+        elif found.do is Do.PUT_ASIDE:
+            self._quarantine(fault)
+        else:
             self._failures += 1
-            return self._wait(pace.retry_delay(self._failures), "disk full")
-        if isinstance(fault, Busy):
-            if self._failures >= pace.RETRIES:
-                raise fault
-            self._failures += 1
-            return self._wait(pace.retry_delay(self._failures), "database busy")
-        if isinstance(fault, DeadlineExceeded | RowRefused):
-            return self._isolate(fault)
-        self._failures += 1
-        if self._failures > pace.RETRIES:
-            raise DatabaseBroken(f"{fault} ({self._failures} attempts)")
-        return self._wait(pace.retry_delay(self._failures), "retry after an error")
-
-    def _isolate(self, fault: DatabaseFault) -> None:
-        tried = self._tried or self._size
-        if not self._again and tried > 1:
-            self._size = pace.halved(tried)
-            return None
-        if isinstance(fault, DeadlineExceeded) and self._failures < pace.ROW_ATTEMPTS:
-            self._failures += 1
-            return self._wait(pace.lock_delay(self._failures), BUDGET)
-        return self._quarantine(fault)
+            self._attempt.wait(found.seconds, found.reason)
 
     def _quarantine(self, fault: DatabaseFault) -> None:
         if self._again:
@@ -299,106 +238,13 @@ class Walk:
             raise RowRefused(f"{set_aside} of {after.counts.examined} rows could not be changed; the last one: {fault}")
 
         def work(turn: Turn) -> None:
-            ledger.quarantine(turn, after.name, piece.first, str(fault), self._now())
-            ledger.advance(turn, after, self._now())
+            now = self._attempt.now()
+            ledger.quarantine(turn, after.name, piece.first, str(fault), now)
+            ledger.advance(turn, after, now)
 
-        self._write(work)
+        self._attempt.write(work)
         log.warning("inchworm.quarantine", extra={"migration": after.name, "key": str(piece.first)})
-        self._held, self._failures = after, 0
-
-    def _note(self, fault: Exception) -> None:
-        """Log the 1st, 2nd, 4th, 8th … fault: a repeated one must not fill the disk."""
-        self._faults_logged += 1
-        if self._faults_logged & (self._faults_logged - 1) == 0:
-            extra = {"migration": self._held.name, "error": str(fault), "faults": self._faults_logged}
-            log.warning("inchworm.fault", extra=extra)
-
-    # -- waiting, and what others want
-
-    def _attend(self, *, at_once: bool = False) -> None:
-        """Stop token, operators, throttle, log and disk; waits as long as one of them asks for it."""
-        if self._stop.is_set():
-            raise Leave(Status.INTERRUPTED, f"interrupted: {cause_of(self._stop)}")
-        reason = self._turns.upkeep(self._sheet)
-        self._compare_cost()
-        now = self._clock.monotonic()
-        if at_once or now - self._looked >= LOOK_S:
-            self._looked = now
-            self._obey()
-            if reason is None and self._options.throttle is not None:
-                reason = self._options.throttle()
-        while reason is not None:
-            self._wait(LOOK_S, reason)
-            reason = self._turns.upkeep(self._sheet)
-            if reason is None and self._options.throttle is not None:
-                reason = self._options.throttle()
-
-    def _compare_cost(self) -> None:
-        """Look at what the last slice read; pause where an index seems to be gone, instead of grinding."""
-        rows, steps = self._last_rows, self._turns.read_steps
-        self._last_rows = 0
-        if not rows or not steps:
-            return
-        before = self._usual
-        self._usual, verdict = drift.judge(before, rows, steps)
-        if verdict is drift.Verdict.SMALLER:
-            self._size = max(1, rows // 4)
-        elif verdict is drift.Verdict.JUMPED:
-            raise Leave(Status.PAUSED, drift.sentence(before, rows, steps))
-
-    def _obey(self) -> None:
-        for request in self._ask(self._held.name):
-            whom = request.by or "an operator"
-            if request.verb is Verb.PAUSE:
-                raise Leave(Status.PAUSED, f"paused by {whom}", request)
-            if request.verb is Verb.CANCEL:
-                raise Leave(Status.CANCELLED, f"cancelled by {whom}", request)
-            refusal = f"refused: a {self._held.status} migration cannot be asked to {request.text}"
-            self._write(partial(ledger.answer, asked=request, text=refusal, now=self._now()))
-
-    def _wait(self, seconds: float, reason: str) -> None:
-        """Not working, with a reason; ends at once with the stop token, and looks at requests meanwhile."""
-        until = self._clock.monotonic() + seconds
-        if self._held.reason != reason and seconds >= LOOK_S:
-            self._held = replace(self._held, reason=reason)
-            self._beat()
-            self._tell()
-        self._sheet.switch(reason, self._clock.monotonic())
-        try:
-            while (left := until - self._clock.monotonic()) > 0:
-                self._clock.sleep(min(left, LOOK_S), self._stop)
-                self._between()
-        finally:
-            self._sheet.switch(None, self._clock.monotonic())
-
-    def _between(self) -> None:
-        """Inside a wait: stop, requests, heartbeat."""
-        reason = self._sheet.reason
-        if self._stop.is_set():
-            raise Leave(Status.INTERRUPTED, f"interrupted: {cause_of(self._stop)}")
-        now = self._clock.monotonic()
-        if now - self._looked >= LOOK_S:
-            self._looked = now
-            self._obey()
-        if now - self._beaten >= self._options.lease_s / 4:
-            self._beat()
-        self._sheet.switch(reason, self._clock.monotonic())
-
-    def _beat(self) -> None:
-        """Renew the lease. A locked database is no reason to give up: the next turn, or the epoch, will tell."""
-        self._beaten = self._clock.monotonic()
-        self._sheet.settle(self._beaten)
-        self._held = replace(
-            self._held,
-            active_s=self._sheet.active_s,
-            throttled=dict(self._sheet.throttled),
-            lease_until=self._clock.wall() + self._options.lease_s,
-        )
-        try:
-            with self._db.turn(limit_s=1.0) as turn:
-                ledger.heartbeat(turn, self._held, self._now())
-        except (Busy, DiskFull) as problem:
-            self._note(problem)
+        self._attempt.held, self._failures = after, 0
 
     def _patiently(self, read: Callable[[], T]) -> T:
         while True:
@@ -407,127 +253,37 @@ class Walk:
             except DatabaseFault as fault:
                 self._recover(fault)
 
-    def _write(self, work: Callable[[Turn], object], *, limit_s: float | None = None) -> float:
-        _, hold_s = self._turns.write(work, sheet=self._sheet, stop=self._stop, attend=self._between, limit_s=limit_s)
-        return hold_s
-
     # -- ending
 
     def _verify(self) -> None:
         if self._migration.verify is None:
             return
-        self._move(Status.VERIFYING, stage="verify")
+        self._attempt.become(Status.VERIFYING, stage="verify")
         with self._db.snapshot() as reads:
-            aside = {row.key for row in ledger.quarantined(reads, self._held.name)}
+            aside = {row.key for row in ledger.quarantined(reads, self.held.name)}
         verifier = Verifier(self._migration, self._source, self._db, self._clock, aside)
         if not verifier.in_slices:
             verifier.whole(self._stop)
             return
-        bound, checked = self._patiently(self._bound), Checked()
+        bound, checked = self._patiently(partial(bound_of, self._source, self._keyset, self._stop)), Checked()
         while bound is not None and not checked.ended:
-            self._attend()
+            self._attempt.attend()
             try:
                 checked = verifier.piece(bound, checked, READ_LIMIT_S, self._stop)
             except (DeadlineExceeded, Busy) as fault:
                 if checked.size == 1:
                     raise
-                self._note(fault)
+                self._attempt.note(fault)
                 checked = replace(checked, size=pace.halved(checked.size))
-            if self._clock.monotonic() - self._beaten >= self._options.lease_s / 4:
-                self._beat()
+            self._attempt.keep_lease()
 
     def _settle(self) -> None:
         """The accounts must agree and nothing may be left aside, unless the definition says it may."""
-        counts = self._held.counts
+        held, counts = self.held, self.held.counts
         if not counts.balanced:
-            raise AccountsDiffer(f"{self._held.name}: {counts} does not add up")
+            raise AccountsDiffer(f"{held.name}: {counts} does not add up")
         if counts.quarantined and self._migration.on_quarantine == "failed":
             with self._db.snapshot() as reads:
-                first = ledger.quarantined(reads, self._held.name, most=1)
+                first = ledger.quarantined(reads, held.name, most=1)
             shown = f"; key {first[0].key}: {first[0].error}" if first else ""
             raise RowRefused(f"{counts.quarantined} rows could not be changed{shown}")
-
-    def _move(
-        self,
-        new: Status,
-        *,
-        reason: str | None = None,
-        error: str | None = None,
-        stage: str | None = None,
-        request: Request | None = None,
-    ) -> None:
-        was = self._held
-        move(was.status, new)
-        over = new is not Status.VERIFYING
-        self._sheet.settle(self._clock.monotonic())
-        held = replace(
-            was,
-            status_text=str(new),
-            reason=reason,
-            error=error,
-            stage=stage or was.stage,
-            ended_at=self._now() if new in (Status.DONE, Status.FAILED, Status.CANCELLED) else None,
-            holder=None if over else was.holder,
-            lease_until=None if over else self._clock.wall() + self._options.lease_s,
-            active_s=self._sheet.active_s,
-            throttled=dict(self._sheet.throttled),
-        )
-
-        def work(turn: Turn) -> None:
-            ledger.move(turn, was, held, by=request.by if request else None, now=self._now())
-            if request is not None:
-                ledger.answer(turn, request, f"{new}", self._now())
-
-        self._insistently(work)
-        self._held = held
-        level = logging.ERROR if new is Status.FAILED else logging.INFO
-        log.log(level, "inchworm.status", extra={"migration": was.name, "status": str(new), "why": error or reason})
-
-    def _insistently(self, work: Callable[[Turn], object]) -> None:
-        """The last word must be written also when the stop token is set; a locked database is asked for a second."""
-        until, attempt = self._clock.monotonic() + LAST_WORD_S, 0
-        while True:
-            try:
-                with self._db.turn(limit_s=5.0) as turn:
-                    work(turn)
-                return
-            except Busy:
-                if self._clock.monotonic() > until:
-                    raise
-            self._clock.sleep(pace.lock_delay(attempt), Never())
-            attempt += 1
-
-    # -- telling
-
-    def progress(self) -> Progress:
-        """Where the walk stands."""
-        held = self._held
-        per_s = rate(held.attempt_rows, held.attempt_active_s)
-        left = eta_s(held.total, held.counts.examined, per_s) if held.status is Status.RUNNING else None
-        throttled = dict(held.throttled)
-        return Progress(
-            held.name,
-            held.status,
-            held.counts,
-            held.total,
-            per_s,
-            left,
-            held.active_s,
-            throttled,
-            held.reason,
-            held.slices,
-        )
-
-    def _tell(self, *, last: bool = False) -> None:
-        now = self._clock.monotonic()
-        if self._options.on_progress is None or (now - self._told < 1.0 and not last):
-            return
-        self._told = now
-        try:
-            self._options.on_progress(self.progress())
-        except Exception as problem:
-            self._note(problem)
-            log.debug("inchworm.on_progress", exc_info=True)
-
-    def _now(self) -> str:
-        return rfc3339(self._clock.wall())

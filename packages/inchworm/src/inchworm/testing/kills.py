@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from inchworm.attempt import Options
 from inchworm.clock import Stop
 from inchworm.gate import OpenGate
 from inchworm.model import Backfill
@@ -20,7 +21,6 @@ from inchworm.runner import Engine, Settings
 from inchworm.testing.clock import FakeClock
 from inchworm.testing.harness import Harness
 from inchworm.testing.observed import Observed, Step
-from inchworm.walk import Options
 
 ROWS = 1_000
 SLICE_ROWS = 25  # 40 slices a walk, about 300 steps at which a kill can come

@@ -1,0 +1,261 @@
+"""One attempt at one held migration: its ledger row and lease, waiting with a reason, its status, its progress.
+
+Heeds the stop token, operators and the throttle. Knows nothing of slices: `walk` says what is written.
+"""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+
+from inchworm import ledger, pace
+from inchworm.clock import Clock, Never, StopLike, cause_of, rfc3339
+from inchworm.errors import Busy, DiskFull
+from inchworm.lease import LEASE_S
+from inchworm.ledger import Entry, Request
+from inchworm.ports import Turn
+from inchworm.progress import Progress, Timesheet, eta_s, rate
+from inchworm.states import Status, Verb, move
+from inchworm.turns import Turns
+
+log = logging.getLogger("inchworm")
+
+LOOK_S = 0.5  # between two looks at operators' requests and the throttle; "at least once a second"
+LAST_WORD_S = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What a run was told. `throttle` returns a reason to wait or None and is asked about twice a second."""
+
+    on_progress: Callable[[Progress], None] | None = None
+    throttle: Callable[[], str | None] | None = None
+    first_rows: int = pace.FIRST_ROWS
+    lease_s: float = LEASE_S
+    wait_paused: bool = True
+
+
+class Leave(Exception):
+    """The walk ends here, orderly, with this status and reason; `request` is answered in the same transaction."""
+
+    def __init__(self, status: Status, reason: str, request: Request | None = None) -> None:
+        super().__init__(reason)
+        self.status, self.reason, self.request = status, reason, request
+
+
+class Attempt:
+    """One migration between its claim and its end. `ask(name)` gives the open requests for it, oldest first."""
+
+    def __init__(
+        self,
+        held: Entry,
+        *,
+        turns: Turns,
+        clock: Clock,
+        stop: StopLike,
+        options: Options,
+        ask: Callable[[str], list[Request]],
+    ) -> None:
+        self.held, self.turns, self.clock, self.stop = held, turns, clock, stop
+        self._options, self._ask = options, ask
+        self.sheet = Timesheet(clock.monotonic(), held.active_s, dict(held.throttled))
+        self._claimed_active_s = held.active_s
+        self._looked = self._beaten = self._told = clock.monotonic()
+        self._faults_logged = 0
+
+    def now(self) -> str:
+        """The wall clock, as the ledger writes it."""
+        return rfc3339(self.clock.wall())
+
+    def note(self, fault: Exception) -> None:
+        """Log the 1st, 2nd, 4th, 8th … fault: a repeated one must not fill the disk."""
+        self._faults_logged += 1
+        if self._faults_logged & (self._faults_logged - 1) == 0:
+            extra = {"migration": self.held.name, "error": str(fault), "faults": self._faults_logged}
+            log.warning("inchworm.fault", extra=extra)
+
+    # -- writing
+
+    def write(self, work: Callable[[Turn], object], *, limit_s: float | None = None) -> float:
+        """One fair turn; how long it held the lock. Raises Leave, and what Turns.write raises."""
+        _, hold_s = self.turns.write(work, sheet=self.sheet, stop=self.stop, attend=self._between, limit_s=limit_s)
+        return hold_s
+
+    def booked(self) -> Entry:
+        """The row with the seconds up to now, for a write that commits with the next turn."""
+        self.sheet.settle(self.clock.monotonic())
+        return replace(
+            self.held,
+            attempt_active_s=self.sheet.active_s - self._claimed_active_s,
+            active_s=self.sheet.active_s,
+            throttled=dict(self.sheet.throttled),
+            reason=None,
+            lease_until=self.clock.wall() + self._options.lease_s,
+        )
+
+    def committed(self, held: Entry) -> None:
+        """The row as a turn has just committed it, lease included."""
+        self.held, self._beaten = held, self.clock.monotonic()
+
+    def keep_lease(self) -> None:
+        """A heartbeat when one is due; for work that commits nothing for a while."""
+        if self.clock.monotonic() - self._beaten >= self._options.lease_s / 4:
+            self._beat()
+
+    # -- waiting, and what others want
+
+    def attend(self, *, at_once: bool = False) -> None:
+        """Stop token, operators, throttle, log and disk; waits as long as one of them asks for it."""
+        if self.stop.is_set():
+            raise Leave(Status.INTERRUPTED, f"interrupted: {cause_of(self.stop)}")
+        reason = self.turns.upkeep(self.sheet)
+        now = self.clock.monotonic()
+        if at_once or now - self._looked >= LOOK_S:
+            self._looked = now
+            self._obey()
+            if reason is None and self._options.throttle is not None:
+                reason = self._options.throttle()
+        while reason is not None:
+            self.wait(LOOK_S, reason)
+            reason = self.turns.upkeep(self.sheet)
+            if reason is None and self._options.throttle is not None:
+                reason = self._options.throttle()
+
+    def _obey(self) -> None:
+        for request in self._ask(self.held.name):
+            whom = request.by or "an operator"
+            if request.verb is Verb.PAUSE:
+                raise Leave(Status.PAUSED, f"paused by {whom}", request)
+            if request.verb is Verb.CANCEL:
+                raise Leave(Status.CANCELLED, f"cancelled by {whom}", request)
+            refusal = f"refused: a {self.held.status} migration cannot be asked to {request.text}"
+            self.write(partial(ledger.answer, asked=request, text=refusal, now=self.now()))
+
+    def wait(self, seconds: float, reason: str) -> None:
+        """Not working, with a reason; ends at once with the stop token, and looks at requests meanwhile."""
+        until = self.clock.monotonic() + seconds
+        if self.held.reason != reason and seconds >= LOOK_S:
+            self.held = replace(self.held, reason=reason)
+            self._beat()
+            self.tell()
+        self.sheet.switch(reason, self.clock.monotonic())
+        try:
+            while (left := until - self.clock.monotonic()) > 0:
+                self.clock.sleep(min(left, LOOK_S), self.stop)
+                self._between()
+        finally:
+            self.sheet.switch(None, self.clock.monotonic())
+
+    def _between(self) -> None:
+        """Inside a wait: stop, requests, heartbeat."""
+        reason = self.sheet.reason
+        if self.stop.is_set():
+            raise Leave(Status.INTERRUPTED, f"interrupted: {cause_of(self.stop)}")
+        now = self.clock.monotonic()
+        if now - self._looked >= LOOK_S:
+            self._looked = now
+            self._obey()
+        self.keep_lease()
+        self.sheet.switch(reason, self.clock.monotonic())
+
+    def _beat(self) -> None:
+        """Renew the lease. A locked database is no reason to give up: the next turn, or the epoch, will tell."""
+        self._beaten = self.clock.monotonic()
+        self.sheet.settle(self._beaten)
+        self.held = replace(
+            self.held,
+            active_s=self.sheet.active_s,
+            throttled=dict(self.sheet.throttled),
+            lease_until=self.clock.wall() + self._options.lease_s,
+        )
+        try:
+            with self.turns.db.turn(limit_s=1.0) as turn:
+                ledger.heartbeat(turn, self.held, self.now())
+        except (Busy, DiskFull) as problem:
+            self.note(problem)
+
+    # -- ending
+
+    def become(
+        self,
+        new: Status,
+        *,
+        reason: str | None = None,
+        error: str | None = None,
+        stage: str | None = None,
+        request: Request | None = None,
+    ) -> None:
+        """Change the status, with its line in the history and the answer to the request that asked for it."""
+        was = self.held
+        move(was.status, new)
+        over = new is not Status.VERIFYING
+        self.sheet.settle(self.clock.monotonic())
+        held = replace(
+            was,
+            status_text=str(new),
+            reason=reason,
+            error=error,
+            stage=stage or was.stage,
+            ended_at=self.now() if new in (Status.DONE, Status.FAILED, Status.CANCELLED) else None,
+            holder=None if over else was.holder,
+            lease_until=None if over else self.clock.wall() + self._options.lease_s,
+            active_s=self.sheet.active_s,
+            throttled=dict(self.sheet.throttled),
+        )
+
+        def work(turn: Turn) -> None:
+            ledger.move(turn, was, held, by=request.by if request else None, now=self.now())
+            if request is not None:
+                ledger.answer(turn, request, f"{new}", self.now())
+
+        self._insistently(work)
+        self.held = held
+        level = logging.ERROR if new is Status.FAILED else logging.INFO
+        log.log(level, "inchworm.status", extra={"migration": was.name, "status": str(new), "why": error or reason})
+
+    def _insistently(self, work: Callable[[Turn], object]) -> None:
+        """The last word must be written also when the stop token is set; a locked database is asked for a second."""
+        until, attempt = self.clock.monotonic() + LAST_WORD_S, 0
+        while True:
+            try:
+                with self.turns.db.turn(limit_s=5.0) as turn:
+                    work(turn)
+                return
+            except Busy:
+                if self.clock.monotonic() > until:
+                    raise
+            self.clock.sleep(pace.lock_delay(attempt), Never())
+            attempt += 1
+
+    # -- telling
+
+    def progress(self) -> Progress:
+        """Where the walk stands."""
+        held = self.held
+        per_s = rate(held.attempt_rows, held.attempt_active_s)
+        left = eta_s(held.total, held.counts.examined, per_s) if held.status is Status.RUNNING else None
+        throttled = dict(held.throttled)
+        return Progress(
+            held.name,
+            held.status,
+            held.counts,
+            held.total,
+            per_s,
+            left,
+            held.active_s,
+            throttled,
+            held.reason,
+            held.slices,
+        )
+
+    def tell(self, *, last: bool = False) -> None:
+        """A progress event, at most one a second and the last; what `on_progress` raises is logged."""
+        now = self.clock.monotonic()
+        if self._options.on_progress is None or (now - self._told < 1.0 and not last):
+            return
+        self._told = now
+        try:
+            self._options.on_progress(self.progress())
+        except Exception as problem:
+            self.note(problem)
+            log.debug("inchworm.on_progress", exc_info=True)

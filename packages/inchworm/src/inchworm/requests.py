@@ -1,0 +1,53 @@
+"""Carry out an operator's request for a migration that nobody holds, in the turn of whoever found it.
+
+Leaves those for a held migration to its holder. Decides by the table in `states`.
+"""
+
+from collections.abc import Callable
+
+from inchworm import ledger
+from inchworm.errors import RequestRefused
+from inchworm.lease import is_dead
+from inchworm.ledger import Entry, Request
+from inchworm.ports import Database, Turn
+from inchworm.states import Status, Verb, asked
+
+
+def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
+    """Whether a living runner holds it: at once for this machine and where the database knows, else by its lease."""
+    if entry.holder is None:
+        return False
+    dead = is_dead(entry.holder)
+    if dead or (dead is None and db.is_gone(entry.holder)):
+        return False
+    return entry.lease_until is not None and entry.lease_until > wall_s
+
+
+def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:
+    """Do what a request asks of a migration that nobody holds; the answer, or None to leave it to the holder."""
+    entry = ledger.entry(turn, request.name)
+    if entry is None:
+        return "refused: no such migration"
+    if request.verb is None:
+        return f"refused: {request.text!r} is not one of {', '.join(Verb)}"
+    if held(entry):
+        return None
+    try:
+        new = asked(request.verb, entry.status)
+    except RequestRefused as refusal:
+        return f"refused: {refusal}"
+    if new is None:
+        ledger.acknowledge(turn, entry.name, request.by, now)
+        return "acknowledged"
+    stage = _retry_stage(entry) if request.verb is Verb.RETRY else entry.stage
+    reason = f"{request.verb} by {request.by or 'an operator'}" if new is not Status.PENDING else entry.reason
+    if request.verb is Verb.PAUSE:
+        reason = f"paused by {request.by or 'an operator'}"
+    ledger.move_unheld(turn, entry, new, reason=reason, error=None, stage=stage, by=request.by, now=now)
+    if request.verb is Verb.RETRY:
+        ledger.clear_acknowledged(turn, entry.name)
+    return str(new)
+
+
+def _retry_stage(entry: Entry) -> str:
+    return "restart" if entry.stage in ("verify", "restart") else "retry"
