@@ -1,5 +1,6 @@
 """What browser tests agree on: how Chromium is started, the sizes of screens, the watch on the content policy."""
 
+import time
 from collections.abc import Callable
 
 from playwright.sync_api import Page
@@ -22,3 +23,11 @@ document.addEventListener("securitypolicyviolation", (event) =>
 """
 
 Open = Callable[..., Page]
+
+
+def eventually(page: Page, predicate: str) -> None:
+    """Wait until a JavaScript expression is true. Playwright's own wait evaluates text, which the policy forbids."""
+    deadline = time.monotonic() + PATIENCE_MS / 1000
+    while not page.evaluate(predicate):
+        assert time.monotonic() < deadline, predicate
+        page.wait_for_timeout(50)

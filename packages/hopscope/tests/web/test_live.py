@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from browsing import Open
+from browsing import Open, eventually
 from installation import NORTH, SOUTH, Installation, ack, advert, message, pubkey
 from playwright.sync_api import Page, expect
 
@@ -192,15 +192,16 @@ def test_a_node_stands_on_the_map_and_its_path_can_be_shown(site: Installation, 
 
 def test_the_base_map_draws_land_and_water_without_network(site: Installation, tab: Open) -> None:
     page = tab("/map")
-    page.wait_for_function(
-        """() => {
+    eventually(
+        page,
+        """(() => {
           const colors = new Set();
           for (const tile of document.querySelectorAll("canvas.leaflet-tile-loaded")) {
             const pixels = tile.getContext("2d").getImageData(0, 0, tile.width, tile.height).data;
             for (let i = 0; i < pixels.length; i += 4 * 997) colors.add(pixels.slice(i, i + 3).join());
           }
           return colors.size > 3;
-        }"""
+        })()""",
     )
     outside = [
         r for r in page.evaluate("performance.getEntriesByType('resource').map(r => r.name)") if site.url not in r

@@ -4,7 +4,7 @@ import re
 import time
 
 import pytest
-from browsing import PHONE, Open
+from browsing import PHONE, Open, eventually
 from installation import Installation, ack, advert, message
 from playwright.sync_api import Locator, Page, expect
 
@@ -94,7 +94,7 @@ def test_the_system_theme_is_followed_while_nothing_was_chosen(tab: Open) -> Non
     page = tab("/packets", color_scheme="dark")
     assert page.evaluate("document.documentElement.dataset.theme") == "dark"
     page.emulate_media(color_scheme="light")
-    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    eventually(page, "document.documentElement.dataset.theme === 'light'")
 
 
 @pytest.mark.parametrize(

@@ -4,23 +4,31 @@ import { html, useEffect, useState } from "../ui.js";
 import { headingCame } from "./focus.js";
 import { Failure, Loading } from "./states.js";
 
+const RETRY_MS = 700;
+const rest = (ms) => new Promise((done) => setTimeout(done, ms));
+
 /**
  * @param {() => Promise<any>} load imports the module @param {string} name of the component it exports
  * @returns {((props: any) => any) & {preload: () => void}}
  */
 export function lazy(load, name) {
   let Page = null;
-  const fetched = () => load().then((module) => (Page = module[name]));
+  const take = (module) => (Page = module[name]);
+  const fetched = () => load().then(take, () => rest(RETRY_MS).then(load).then(take)); // one slip is forgiven
 
   function Lazy(props) {
     const [error, setError] = useState(null);
     const [, shown] = useState(Page !== null);
+    const failed = (cause) => {
+      console.error(cause); // which file, and why
+      setError(cause);
+    };
     const begin = () => {
       setError(null);
       fetched().then(() => {
         shown(true);
         requestAnimationFrame(headingCame);
-      }, setError);
+      }, failed);
     };
     useEffect(() => {
       if (!Page) begin();
