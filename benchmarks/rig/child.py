@@ -3,7 +3,9 @@
 The end of its standard input tells a child to finish, so none outlives the benchmark.
 """
 
+import itertools
 import json
+import math
 import subprocess
 import sys
 import threading
@@ -96,18 +98,20 @@ class Parent:
 def open_loop(
     per_second: float, stopped: threading.Event, work: Callable[[], bool], *, after_s: float = 0.0
 ) -> list[Sample]:
-    """Do `work` at fixed times until stopped; (due, seconds from due to done, succeeded) of each.
+    """Do `work` at fixed times until stopped; (due, seconds from due to done, succeeded) of each that fell due.
 
     Work that is late starts at once and its lateness counts: a stalled client keeps its arrivals. Times are
     of the monotonic clock, which all processes of a machine share. `after_s` keeps several loops out of step.
     """
     samples: list[Sample] = []
     began = time.monotonic() + after_s
-    number = 0
-    while True:
+    ended = math.inf
+    for number in itertools.count():
         due = began + number / per_second
-        number += 1
         if stopped.wait(max(due - time.monotonic(), 0.0)):
-            return samples
+            ended = min(ended, time.monotonic())
+            if due > ended:
+                break
         succeeded = work()
         samples.append((due, time.monotonic() - due, succeeded))
+    return samples
