@@ -43,14 +43,6 @@ class LeaseLost(InchwormError):
         self.name = name
 
 
-class CommitUnknown(LeaseLost):
-    """The connection was lost while committing and nobody can say how it ended; the ledger must be read again."""
-
-    def __init__(self, problem: str) -> None:
-        InchwormError.__init__(self, f"whether the last commit happened is unknown, so the ledger decides: {problem}")
-        self.name = ""
-
-
 class LedgerTooNew(InchwormError):
     """The ledger was written by a newer inchworm; this one must not touch it."""
 
@@ -84,7 +76,7 @@ class Busy(DatabaseFault):
 
 
 class ConnectionLost(Busy):
-    """The server ended the connection or cannot be reached now; nothing of the transaction happened. Opened anew."""
+    """The server ended the connection or cannot be reached now. A lost COMMIT may have happened: the ledger knows."""
 
 
 class LockNeverFree(DatabaseFault):

@@ -16,7 +16,6 @@ import inchworm
 from inchworm import Status
 from inchworm.errors import (
     Busy,
-    CommitUnknown,
     ConnectionLost,
     DatabaseBroken,
     DatabaseFault,
@@ -186,29 +185,6 @@ def test_a_commit_whose_answer_was_lost_is_neither_repeated_nor_forgotten(
         outcome = runner.run()["count_up"]
     assert len(lost) == 3
     assert (outcome.status, outcome.counts.changed) == (Status.DONE, 100)
-    assert harness.rows(target, "select distinct n from parents") == [(1,)]
-
-
-def test_when_another_server_took_over_the_ledger_decides(harness: PostgresHarness) -> None:
-    """Transaction numbers of a promoted standby mean other transactions."""
-    target = family(harness, parents=100)
-
-    def elsewhere(self: PostgresDatabase, session: Any) -> None:
-        meet(self, session)
-        self.about.timeline = "0000000A"
-
-    meet = PostgresDatabase._meet
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        lost_answers(lambda connection, text: connection.execute(text) and None),
-    ):
-        patch.setattr(PostgresDatabase, "_meet", elsewhere)
-        with closing(connect(target)) as db, pytest.raises(CommitUnknown), db.turn(limit_s=5.0) as turn:
-            turn.apply("update parents set n = n + 1 where id = :id", Rows(("id",), [(2,)]))
-        outcome = inchworm.run(
-            target, [count_up(compute="select id from parents where id between :first and :last and n = 0")]
-        )["count_up"]
-    assert (outcome.status, outcome.counts.examined) == (Status.DONE, 100)
     assert harness.rows(target, "select distinct n from parents") == [(1,)]
 
 

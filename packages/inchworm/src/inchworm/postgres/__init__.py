@@ -10,7 +10,8 @@ while the same rows stay busy, always below half of deadlock_timeout, so that a 
 never with an error for the application. A turn with the guards compare or reread first locks the rows of its slice
 (FOR NO KEY UPDATE, which foreign keys of other tables do not meet), then reads: a writer that changes such a row in the
 transaction that changes what compute relied on is either seen or waits for us.
-A commit whose answer was lost is looked up by its transaction number, and neither repeated nor forgotten.
+A lost connection is opened again; a commit whose answer was lost with it is tried again, and the ledger, whose fences
+are part of that commit, tells whether it had happened.
 Text keys are ordered and compared by their column's own collation; keys may be any type whose text form is exact, such
 as uuid or timestamps, and reach Python as that text.
 """

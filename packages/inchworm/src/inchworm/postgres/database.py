@@ -5,7 +5,6 @@ Keeps two connections of its own. Decides nothing about pace; says Busy instead 
 
 import math
 import os
-import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -16,7 +15,6 @@ import psycopg
 from inchworm.clock import Clock, StopLike, SystemClock
 from inchworm.errors import (
     Busy,
-    CommitUnknown,
     ConnectionLost,
     DatabaseBroken,
     DatabaseFault,
@@ -51,7 +49,6 @@ BLOAT_LOOK_S = 10.0
 BLOAT_FLOOR = 100_000  # dead rows; a pass over a healthy table makes one per row and is never held up
 BLOAT_MOST_S = 600.0  # then it goes on, whatever autovacuum does: a hold must end
 RECONNECT_S = 5.0  # how long a read waits for a server that restarts; turns are waited for by the runner
-LOST_COMMIT_S = 5.0
 CHUNK_ROWS = 16
 
 REPLICA_LAG = "replica lag"
@@ -65,7 +62,6 @@ class _About:
 
     deadlock_s: float = 1.0
     standby: bool = False
-    timeline: str | None = None
 
 
 @dataclass(slots=True)
@@ -101,7 +97,7 @@ class PostgresDatabase:
     def _meet(self, session: Session) -> None:
         """Each new writing connection: what the server allows, and that this process is here."""
         row = session.script(SQL["about"]).rows[0]
-        self.about = _About(float(str(row[0])) / 1000, bool(row[2]), None if row[3] is None else str(row[3]))
+        self.about = _About(float(str(row[0])) / 1000, bool(row[1]))
         if not self.about.standby:
             announce(session)
 
@@ -138,19 +134,20 @@ class PostgresDatabase:
             lock_ms=_ms(wait_s), statement_ms=_ms(limit_s), idle_ms=_ms(max(IDLE_FLOOR_S, 4 * limit_s))
         )
         self._refuse_standby()
-        number = str(self.writer.begin(script).rows[0][0])
-        self._own_numbers += 1
+        self.writer.begin(script)
         turn = PostgresTurn(self.writer, self._clock, self._clock.monotonic() + limit_s)
         try:
             yield turn
             turn.check_open()
-            self._commit(turn, number)
+            # a lost answer is ConnectionLost like any other: the ledger's own fences tell whether it was committed
+            self.writer.script(SQL["commit_slice" if turn.tables else "commit"])
             self._lock_share = LOCK_SHARE
         except Busy:  # also a lost connection: a longer wait then costs nothing
             self._lock_share = min(LOCK_SHARE_MOST, self._lock_share * 2)  # hot rows: stay in their queue longer
             raise
         finally:
             self._governor.tables.update(turn.tables)
+            self._own_numbers += turn.wrote
             _end(self.writer)
 
     def _refuse_standby(self) -> None:
@@ -159,36 +156,6 @@ class PostgresDatabase:
         if self.about.standby:
             self.writer.drop()
             raise DatabaseBroken(STANDBY)
-
-    def _commit(self, turn: "PostgresTurn", number: str) -> None:
-        try:
-            self.writer.script(SQL["commit_slice" if turn.tables else "commit"])
-        except DatabaseFault as fault:
-            if not self.writer.is_lost():
-                raise
-            self._judge(number, fault)
-
-    def _judge(self, number: str, fault: DatabaseFault) -> None:
-        """The connection was lost while committing: return if it was committed, raise the fault if it was not.
-
-        Raises CommitUnknown when nobody can say; what is in the database then counts, not what this runner remembers.
-        """
-        timeline, until = self.about.timeline, time.monotonic() + LOST_COMMIT_S
-        while time.monotonic() < until:
-            self.writer.drop()
-            try:
-                found = self.writer.run(SQL["outcome"], {"number": number})[0].rows[0]
-            except DatabaseFault:
-                time.sleep(0.05)
-                continue
-            if found[1] != timeline:
-                break  # another server took over; its transaction numbers are not ours
-            if found[0] == "committed":
-                return
-            if found[0] == "aborted":
-                raise ConnectionLost(f"the connection was lost before the commit: {fault}") from fault
-            time.sleep(0.05)
-        raise CommitUnknown(str(fault)) from fault
 
     def others_wrote(self) -> bool:
         now = self._clock.monotonic()
@@ -293,13 +260,14 @@ class PostgresReads:
 class PostgresTurn:
     """See `inchworm.ports.Turn`. `_over` is set by the first fault, after which PostgreSQL refuses every statement.
 
-    tables: those that statements applied to rows have changed.
+    tables: those that statements applied to rows have changed. wrote: whether it took a transaction number.
     """
 
     def __init__(self, session: Session, clock: Clock, until: float) -> None:
         self._session, self._clock, self._until = session, clock, until
         self._over: DatabaseFault | None = None
         self.tables: dict[str, None] = {}
+        self.wrote = False
 
     @property
     def connection(self) -> object:
@@ -332,11 +300,14 @@ class PostgresTurn:
 
     def execute(self, sql: str, params: Params) -> int:
         with self._statement():
-            return self._session.run(sql, params, prepare=None)[1]
+            matched = self._session.run(sql, params, prepare=None)[1]
+        self.wrote = self.wrote or matched > 0
+        return matched
 
     def hold(self, sql: str, params: Params) -> None:
         with self._statement():
-            self._session.run(sql + LOCKED, params)
+            held = self._session.run(sql + LOCKED, params)[1]
+        self.wrote = self.wrote or held > 0
 
     def apply(self, sql: str, rows: Rows) -> Sequence[bool]:
         if not rows.rows:
@@ -354,6 +325,7 @@ class PostgresTurn:
                 matched += self._session.many(sql, rows.columns, piece)
                 at += len(piece)
                 size = _next_chunk(len(piece), self._clock.monotonic() - began, self._until - began)
+        self.wrote = self.wrote or any(matched)
         return matched
 
 

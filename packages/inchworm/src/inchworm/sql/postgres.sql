@@ -76,18 +76,15 @@ create table if not exists _async_quarantine (
 )
 
 -- name: about
--- once per connection: what its limits and its identity follow from
-select (select setting::bigint from pg_settings where name = 'deadlock_timeout'),
-  current_setting('server_version_num')::bigint, pg_is_in_recovery(),
-  case when pg_is_in_recovery() then null else substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8) end
+-- once per writing connection: what its limits follow from
+select (select setting::bigint from pg_settings where name = 'deadlock_timeout'), pg_is_in_recovery()
 
 -- name: begin_turn
--- each write turn, one round trip. The transaction's number is what a lost answer to COMMIT is judged by later
+-- each write turn, one round trip
 begin isolation level read committed read write;
 set local lock_timeout = {lock_ms};
 set local statement_timeout = {statement_ms};
-set local idle_in_transaction_session_timeout = {idle_ms};
-select pg_current_xact_id()::text
+set local idle_in_transaction_session_timeout = {idle_ms}
 
 -- name: commit
 -- each turn that keeps books
@@ -108,10 +105,6 @@ set local idle_in_transaction_session_timeout = {idle_ms}
 -- name: rollback
 -- the end of every snapshot and of every turn that failed
 rollback
-
--- name: outcome
--- after the answer to a COMMIT was lost: what became of the transaction, and whether this is still the same server
-select pg_xact_status(:number::xid8), substr(pg_walfile_name(pg_current_wal_lsn()), 1, 8)
 
 -- name: transactions
 -- a few times a second: the next transaction number, which tells whether others have written
