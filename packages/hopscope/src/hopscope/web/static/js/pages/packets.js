@@ -24,6 +24,7 @@ import { Summary } from "../packets/summary.js";
 import { Welcome } from "./welcome.js";
 
 const PAGE = 100;
+const CHOICES_MS = 60_000; // what filters offer is loaded anew so often
 const HELD = 2000; // live receptions kept back while paused; past it the list is loaded anew
 
 const COLUMNS = [
@@ -41,8 +42,8 @@ const COLUMNS = [
 export function PacketsPage({ hash }) {
   const filters = filtersOf(query.value);
   const filterKey = JSON.stringify(filters);
-  const observers = useResource("/api/observers").state.value.data?.observers ?? [];
-  const channels = useResource("/api/channels?includeEncrypted=true").state.value.data?.channels ?? [];
+  const observers = useResource("/api/observers", { everyMs: CHOICES_MS }).state.value.data?.observers ?? [];
+  const channels = useResource("/api/channels?includeEncrypted=true", { everyMs: CHOICES_MS }).state.value.data?.channels ?? [];
   const list = usePacketList(filters, filterKey, observers);
   const [openFilters, setOpenFilters] = useState(false);
   const filtered = Object.keys(filters).length;
