@@ -66,7 +66,7 @@ def verbs_of(status: Status) -> list[str]:
 
 def text() -> str:
     """The whole module."""
-    values = {
+    values: dict[str, list[dict[str, object]]] = {
         "PAYLOAD_TYPES": [{"value": v.value, "name": v.name, "label": label} for v, label in PAYLOAD_LABELS.items()],
         "ROUTES": [{"value": v.value, "name": v.name, "label": label} for v, label in ROUTE_LABELS.items()],
         "ROLES": [{"value": v.value, "name": name, "label": label} for v, (name, label) in ROLE_NAMES.items()],
