@@ -15,24 +15,19 @@ import psycopg
 from inchworm.clock import Clock, StopLike, SystemClock
 from inchworm.errors import (
     Busy,
-    ConnectionLost,
     DatabaseBroken,
     DatabaseFault,
-    DeadlineExceeded,
-    Stopped,
     UnsafeConnection,
 )
-from inchworm.ports import Dialect, Limits, Params, Rows, Turn, Upkeep
+from inchworm.ports import Dialect, Limits, Turn, Upkeep
 from inchworm.postgres import catalog
 from inchworm.postgres.index import build
 from inchworm.postgres.presence import announce, is_announced
 from inchworm.postgres.session import Connect, Session, Watch
+from inchworm.postgres.transaction import RECONNECT_S, PostgresReads, PostgresTurn, Sets
 from inchworm.queries import load
-from inchworm.statement import update_shape
 
 SQL = load("postgres")
-ENTRY = load("ledger")["entry"]
-LOCKED = " for no key update"
 
 Target = str | os.PathLike[str] | Callable[[], Any]
 
@@ -48,8 +43,6 @@ UPKEEP_LOOK_S = 1.0
 BLOAT_LOOK_S = 10.0
 BLOAT_FLOOR = 100_000  # dead rows; a pass over a healthy table makes one per row and is never held up
 BLOAT_MOST_S = 600.0  # then it goes on, whatever autovacuum does: a hold must end
-RECONNECT_S = 5.0  # how long a read waits for a server that restarts; turns are waited for by the runner
-CHUNK_ROWS = 16
 
 REPLICA_LAG = "replica lag"
 BLOAT = "dead rows (autovacuum is behind)"
@@ -93,6 +86,7 @@ class PostgresDatabase:
         self._own_numbers = 0
         self._others_at = float("-inf")
         self._governor = _Governor()
+        self._sets = Sets(self.reader)
 
     def _meet(self, session: Session) -> None:
         """Each new writing connection: what the server allows, and that this process is here."""
@@ -135,7 +129,7 @@ class PostgresDatabase:
         )
         self._refuse_standby()
         self.writer.begin(script)
-        turn = PostgresTurn(self.writer, self._clock, self._clock.monotonic() + limit_s)
+        turn = PostgresTurn(self.writer, self._clock, self._clock.monotonic() + limit_s, self._sets)
         try:
             yield turn
             turn.check_open()
@@ -227,113 +221,6 @@ def _end(session: Session) -> None:
             session.script(SQL["rollback"])
         except DatabaseFault:
             session.drop()
-
-
-class PostgresReads:
-    """See `inchworm.ports.Reads`."""
-
-    def __init__(self, session: Session, clock: Clock, until: float | None, stop: StopLike | None, begin: str) -> None:
-        self._session, self._clock, self._until, self._stop = session, clock, until, stop
-        self._begin: str | None = begin
-
-    def select(self, sql: str, params: Params) -> Rows:
-        if self._until is not None and self._clock.monotonic() > self._until:
-            raise DeadlineExceeded("the snapshot ran past its limit")
-        try:
-            return self._first(sql, params) if self._begin else self._session.run(sql, params)[0]
-        except DeadlineExceeded as problem:
-            if self._stop is not None and self._stop.is_set():
-                raise Stopped("stopped while reading") from problem
-            raise
-
-    def _first(self, sql: str, params: Params) -> Rows:
-        """Nobody has seen anything of this snapshot yet, so that a new one on a new connection is as good."""
-        begin, self._begin = self._begin, None
-        try:
-            return self._session.run(sql, params)[0]
-        except ConnectionLost:
-            self._session.drop()
-            self._session.begin(begin or "", patience_s=RECONNECT_S)
-            return self._session.run(sql, params)[0]
-
-
-class PostgresTurn:
-    """See `inchworm.ports.Turn`. `_over` is set by the first fault, after which PostgreSQL refuses every statement.
-
-    tables: those that statements applied to rows have changed. wrote: whether it took a transaction number.
-    """
-
-    def __init__(self, session: Session, clock: Clock, until: float) -> None:
-        self._session, self._clock, self._until = session, clock, until
-        self._over: DatabaseFault | None = None
-        self.tables: dict[str, None] = {}
-        self.wrote = False
-
-    @property
-    def connection(self) -> object:
-        return self._session.connection
-
-    def check_open(self) -> None:
-        """Raise the fault that ended this turn, however the code between swallowed it."""
-        if self._over is not None:
-            raise self._over
-        if self._clock.monotonic() > self._until:
-            raise DeadlineExceeded("the turn ran past its limit")
-        if self._session.is_lost():
-            raise ConnectionLost("the connection was lost during the turn")
-        if not self._session.in_transaction():
-            raise DeadlineExceeded("the transaction was ended by somebody else")
-
-    @contextmanager
-    def _statement(self) -> Iterator[None]:
-        self.check_open()
-        try:
-            yield
-        except DatabaseFault as fault:
-            self._over = fault
-            raise
-
-    def select(self, sql: str, params: Params) -> Rows:
-        # a migration's own row is read in a turn only to be moved: one that a dying runner still writes is waited for
-        with self._statement():
-            return self._session.run(sql + LOCKED if sql == ENTRY else sql, params)[0]
-
-    def execute(self, sql: str, params: Params) -> int:
-        with self._statement():
-            matched = self._session.run(sql, params, prepare=None)[1]
-        self.wrote = self.wrote or matched > 0
-        return matched
-
-    def hold(self, sql: str, params: Params) -> None:
-        with self._statement():
-            held = self._session.run(sql + LOCKED, params)[1]
-        self.wrote = self.wrote or held > 0
-
-    def apply(self, sql: str, rows: Rows) -> Sequence[bool]:
-        if not rows.rows:
-            return []
-        shape = update_shape(sql)
-        self.tables[shape.table if shape else ""] = None
-        matched: list[bool] = []
-        at, size = 0, CHUNK_ROWS
-        with self._statement():
-            while at < len(rows.rows):
-                began = self._clock.monotonic()
-                if began > self._until:
-                    raise DeadlineExceeded("the turn ran past its limit between two rows")
-                piece = rows.rows[at : at + size]
-                matched += self._session.many(sql, rows.columns, piece)
-                at += len(piece)
-                size = _next_chunk(len(piece), self._clock.monotonic() - began, self._until - began)
-        self.wrote = self.wrote or any(matched)
-        return matched
-
-
-def _next_chunk(rows: int, took_s: float, left_s: float) -> int:
-    """Rows of the next pipeline: at most four times as many, and a quarter of the time that is left."""
-    if took_s <= 0:
-        return rows * 4
-    return max(1, min(rows * 4, int(rows * left_s / 4 / took_s)))
 
 
 def connect(target: Target, *, clock: Clock | None = None) -> PostgresDatabase:

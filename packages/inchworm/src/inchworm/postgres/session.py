@@ -13,24 +13,28 @@ from typing import Any
 
 import psycopg
 from psycopg.adapt import AdaptersMap, Buffer, Loader
-from psycopg.pq import TransactionStatus
+from psycopg.pq import ExecStatus, TransactionStatus
 from psycopg.rows import tuple_row
 from psycopg.types.numeric import Int4, Int8, IntNumeric
 
 from inchworm.clock import StopLike
 from inchworm.errors import ConnectionLost, DatabaseBroken, DatabaseFault, StatementRefused
 from inchworm.ports import Params, Rows, SqlValue
+from inchworm.postgres.bulk import Filled
 from inchworm.postgres.faults import fault_of
 from inchworm.postgres.parameters import translated
+from inchworm.queries import load
 
 Connection = psycopg.Connection[Any]
 Connect = Callable[[], Connection]
 
+SQL = load("postgres")
 SETTINGS = "set client_encoding = utf8; set datestyle = iso"
 RECONNECT_LOOK_S = 0.1
 STOP_LOOK_S = 0.1  # between two looks at a stop token while the server works
 CANCEL_S = 1.0
 INT4, INT8 = 1 << 31, 1 << 63
+INT8_OID = 20  # pg_type.dat
 
 # Types that Python has; everything else (uuid, timestamps, json, arrays …) stays the text that PostgreSQL writes, which
 # can be a key, is exact, and can be handed back as a parameter.
@@ -175,6 +179,32 @@ class Session:
             while cursor.nextset():
                 matched.append(cursor.rowcount > 0)
             return matched
+
+    def inferred(self, sql: str, fixed: Sequence[bool]) -> tuple[str, ...]:
+        """For each distinct parameter the type that PostgreSQL gives it; "" where it cannot tell or knows no arrays.
+
+        fixed: parameters that will be numbers, whatever the place. Nothing is run.
+        """
+        statement = translated(sql)
+        names = tuple(dict.fromkeys(statement.names))
+        kinds = [INT8_OID if fixed[names.index(name)] else 0 for name in statement.names]
+        server = self.connection.pgconn
+        if server.prepare(b"", statement.text.encode(), kinds).status is not ExecStatus.COMMAND_OK:
+            return ("",) * len(names)
+        described = server.describe_prepared(b"")
+        found = [described.param_type(statement.names.index(name)) for name in names]
+        rows = [self.run(SQL["element_type"], {"oid": oid})[0].one() for oid in found]
+        return tuple(str(row[0]) if row else "" for row in rows)
+
+    def bulk(self, filled: Filled) -> set[int]:
+        """A statement over arrays, in one round trip; the numbers of the rows that matched, from 1."""
+        switch = translated(SQL["by_index"])
+        with translating(), self.connection.pipeline(), contextlib.ExitStack() as stack:
+            cursors = [stack.enter_context(_Cursor(self.connection)) for _ in range(3)]
+            cursors[0].execute(switch.text, ["off"] * 3)
+            cursors[1].execute(filled.text, filled.arrays, prepare=False)
+            cursors[2].execute(switch.text, ["on"] * 3)
+            return {int(at) for (at,) in cursors[1].fetchall()}
 
     def cancel(self) -> None:
         """Stop what the server does for this connection, from another thread; a failure is left to the next try."""

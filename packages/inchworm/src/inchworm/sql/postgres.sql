@@ -86,6 +86,16 @@ set local lock_timeout = {lock_ms};
 set local statement_timeout = {statement_ms};
 set local idle_in_transaction_session_timeout = {idle_ms}
 
+-- name: by_index
+-- around a statement over arrays: one look into an index per row, whatever the planner thinks of a whole scan
+select set_config('enable_hashjoin', :on, true), set_config('enable_mergejoin', :on, true),
+  set_config('enable_seqscan', :on, true)
+
+-- name: element_type
+-- once per statement and parameter: a type of which there can be an array
+select format_type(oid, null) from pg_type
+where oid = :oid::oid and typtype in ('b', 'e') and typcategory <> 'A' and typarray <> 0
+
 -- name: commit
 -- each turn that keeps books
 commit
