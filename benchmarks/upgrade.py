@@ -158,12 +158,25 @@ def look(database: Path, pids: dict[str, int], seen: Seen, stop: threading.Event
     wal = database.with_name(database.name + "-wal")
     while not stop.wait(LOOK_S):
         seen.wal_peak = max(seen.wal_peak, wal.stat().st_size if wal.exists() else 0)
-        for name, pid in pids.items():
-            pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
-            seen.rss_peak[name] = max(seen.rss_peak.get(name, 0.0), pages * os.sysconf("SC_PAGE_SIZE") / 1e6)
+        for name, pid in [*pids.items(), *(("migrations", child) for child in children(pids["ingest"]))]:
+            seen.rss_peak[name] = max(seen.rss_peak.get(name, 0.0), resident_mb(pid))
         waited = one(database, "select wait_max + hold_max from writer_stats where component = 'ingest'")
         if waited is not None:
             seen.stalls.append(Sample("ingest", time.monotonic(), waited))
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has started."""
+    lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
+    return [int(number) for numbers in lists for number in numbers.split()]
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process that is in RAM, MB; 0 when it is gone."""
+    try:
+        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
+    except FileNotFoundError:
+        return 0.0
 
 
 def one(database: Path, text: str) -> Any:
@@ -400,7 +413,8 @@ def verdicts(found: dict[str, Any]) -> list[tuple[bool, str]]:
     ratio = found["import_rows_per_s"] / found["bare_rows_per_s"]
     judged.append((ratio >= IMPORT_RATIO, f"import at {ratio:.2f} of the bare loop's rate"))
     judged.append((found["error_count"] == 0 and found["live_lost"] == 0, "no errors, no live packet lost"))
-    judged.append((found["rss_mb"]["ingest"] < MEMORY_MB, f"writer {found['rss_mb']['ingest']} MB"))
+    for name in ("ingest", "migrations"):
+        judged.append((found["rss_mb"].get(name, 0) < MEMORY_MB, f"{name}: {found['rss_mb'].get(name)} MB"))
     return judged
 
 

@@ -1,63 +1,128 @@
-"""Migrations beside live ingest in the writer process: a thread for them, behind the gate that ingest passes first."""
+"""Migrations beside live ingest: a child process of the writer while there is work, behind the gate of ingest.
 
+A process of its own, because what an import computes in Python would keep the interpreter from ingest. It ends by
+itself when the writer is gone.
+"""
+
+import base64
+import contextlib
+import pickle
+import signal
+import subprocess
 import sys
 import threading
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import IO
 
+import hopscope.store.connection as connections
+from hopscope import log
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
-from hopscope.migrations.service import Service, Work
+from hopscope.migrations.service import Service, Work, has_work
 from inchworm.gate import WriteGate
 from meshwire import KeyRing
 
-LOOK_S = 0.2
-SWITCH_S = (
-    0.0005  # ingest takes the interpreter back after each of a batch's dozens of statements; 5 ms each would add up
-)
+LOOK_S = 1.0  # between two looks at requests
+PATIENCE_S = 20.0  # a child that was told to stop ends after its slice; its reading slices take up to 10 s
+COMMAND = (sys.executable, "-P", "-c", "from hopscope.app.migrating import child; child()")
 
 
-class _Either:
-    """Set when the process is to stop, or when ingest has ended by itself."""
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What the child is told when it starts."""
 
-    def __init__(self, process: StopToken, ended: StopToken) -> None:
-        self._process, self._ended = process, ended
+    database: str
+    keys: KeyRing
+    stall_budget_ms: int
+    log_level: str
 
-    @property
-    def reason(self) -> str | None:
-        return self._process.reason or self._ended.reason
 
-    def is_set(self) -> bool:
-        return self._process.is_set() or self._ended.is_set()
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Ends at once with the process's token, and soon with the other, which is set by failures only."""
-        until = None if timeout is None else time.monotonic() + timeout
-        while not self.is_set():
-            left = LOOK_S if until is None else min(LOOK_S, until - time.monotonic())
-            if left <= 0:
-                return False
-            self._process.wait(left)
-        return True
+def gate_of(database: str) -> WriteGate:
+    """The gate between ingest and migrations of this database, in whatever processes they run."""
+    return WriteGate(database + ".gate")
 
 
 @contextmanager
-def migrating(settings: Settings, keys: KeyRing, gate: WriteGate, *, stop: StopToken) -> Iterator[None]:
-    """Run imports and migrations in a thread until `stop` or the end of the block, which waits for their turn's end.
+def migrating(settings: Settings, keys: KeyRing, *, stop: StopToken) -> Iterator[None]:
+    """Run imports and migrations in a child while there are any, until `stop` or the end of the block.
 
-    The reason of `stop` is recorded as the cause of the interruption.
+    The end waits for the current slice. The reason of `stop` is recorded as the cause of the interruption.
     """
     ended = StopToken()
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(SWITCH_S)
-    service = Service(Work(settings.database, keys, settings.stall_budget_ms, gate))
-    thread = threading.Thread(target=service.run, args=(_Either(stop, ended),), name="migrations")
+    task = Task(settings.database, keys, settings.stall_budget_ms, settings.log_level)
+    thread = threading.Thread(target=_watch, args=(task, stop, ended), name="migrations")
     thread.start()
     try:
         yield
     finally:
-        ended.set("ingest has ended")
+        ended.set(stop.reason or "ingest has ended")
         thread.join()
+
+
+def _watch(task: Task, stop: StopToken, ended: StopToken) -> None:
+    """Start a child whenever there is work and none runs."""
+    while not (stop.is_set() or ended.is_set()):
+        try:
+            if _wanted(task.database):
+                _run_child(task, stop, ended)
+        except Exception:  # noqa: BLE001 - ingest must go on; the next look tries again
+            log.exception("migrations.failed")
+        _either(stop, ended, LOOK_S)
+
+
+def _wanted(database: str) -> bool:
+    db = connections.open_reader(database)
+    try:
+        return has_work(db)
+    finally:
+        db.close()
+
+
+def _run_child(task: Task, stop: StopToken, ended: StopToken) -> None:
+    """One child from its start to its end; what it is told when it shall stop is the reason."""
+    process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
+    assert process.stdin is not None  # asked for above
+    with process, contextlib.suppress(BrokenPipeError):
+        _tell(process.stdin, base64.b64encode(pickle.dumps(task)).decode("ascii"))
+        while process.poll() is None:
+            if _either(stop, ended, 0.1):
+                _tell(process.stdin, stop.reason or ended.reason or "the writer stops")
+                break
+        try:
+            process.wait(PATIENCE_S if stop.is_set() or ended.is_set() else None)
+        except subprocess.TimeoutExpired:
+            log.error("migrations.stuck", pid=process.pid)
+            process.kill()
+    if process.returncode:
+        log.error("migrations.ended", code=process.returncode)
+
+
+def _tell(child: IO[str], words: str) -> None:
+    child.write(words + "\n")
+    child.flush()
+
+
+def _either(stop: StopToken, ended: StopToken, seconds: float) -> bool:
+    """Wait for one of two tokens; the process's own ends the wait at once, the other within a tenth of a second."""
+    return any(ended.is_set() or stop.wait(0.1) for _ in range(max(1, round(seconds / 0.1))))
+
+
+def child() -> None:
+    """The child's main: the task is the first line of standard input, a reason to stop the next, its end another."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a terminal or a supervisor signals the whole group; the writer decides
+    task: Task = pickle.loads(base64.b64decode(sys.stdin.readline()))
+    log.setup(task.log_level)
+    stop = StopToken()
+    threading.Thread(target=_listen, args=(stop,), daemon=True).start()
+    service = Service(Work(task.database, task.keys, task.stall_budget_ms, gate_of(task.database)))
+    try:
+        service.work(stop)
+    finally:
         service.close()
-        sys.setswitchinterval(before)
+
+
+def _listen(stop: StopToken) -> None:
+    stop.set(sys.stdin.readline().strip() or "the writer is gone")

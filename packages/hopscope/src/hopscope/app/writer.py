@@ -8,7 +8,7 @@ import time
 from collections.abc import Sequence
 
 from hopscope import log
-from hopscope.app.migrating import migrating
+from hopscope.app.migrating import gate_of, migrating
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
 from hopscope.ingest.decoding import Decoder
@@ -22,7 +22,6 @@ from hopscope.store.lock import WriterAlive, WriterLock
 from hopscope.store.retention import Retention
 from hopscope.store.schema import SchemaError
 from hopscope.store.writing import Writer
-from inchworm.gate import WriteGate
 from meshwire import PUBLIC_KEY, KeyRing
 
 REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change will not help
@@ -76,7 +75,7 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
     db = connection.open_writer(settings.database)
     try:
         schema.prepare(db)
-        gate, keys = WriteGate(), key_ring(settings)
+        gate, keys = gate_of(settings.database), key_ring(settings)
         writer = Writer(db, turn=gate.live)
         database_id = writer.database_id()
         sources: list[Source] = [
@@ -88,7 +87,7 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
             address = source.address if isinstance(source, ConnectedSource) else None
             writer.register_source(source.name, kind=source.kind, address=address)
         retention = Retention(db, days=settings.retention_days, turn=gate.live)
-        with migrating(settings, keys, gate, stop=stop):
+        with migrating(settings, keys, stop=stop):
             return _ingest(Decoder(feeds(settings), keys), writer, retention, sources, stop)
     finally:
         db.close()

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 import inchworm
 from hopscope import log
@@ -24,7 +24,6 @@ from inchworm import Backfill, Outcome, Report, Status, Verb
 from inchworm.gate import Gate
 from meshwire import KeyRing
 
-LOOK_S = 1.0  # between two looks at requests
 DISK_FLOOR_BYTES = 64 << 20  # as the engine's own: below it nothing is written
 
 
@@ -72,21 +71,15 @@ class Service:
         """Give the connection back."""
         self._db.close()
 
-    def run(self, stop: StopToken) -> None:
-        """Look for work about once a second until told to stop. A failure is logged and looked at again later."""
-        while not stop.is_set():
-            try:
-                self.work(stop)
-            except Exception:  # noqa: BLE001 - ingest must go on; the next look tries again
-                log.exception("migrations.failed")
-            stop.wait(LOOK_S)
-
     def work(self, stop: StopToken) -> None:
         """One pass: take up requests and run what is begun, until nothing is open or `stop` is set."""
         while not stop.is_set():
-            number = next(iter(imports.opened(self._db)), None) or self._retried()
+            number = next(iter(imports.opened(self._db)), None)
             if number is None:
-                return
+                number = _retried(self._db)
+                if number is None:
+                    return
+                imports.resume(self._db, number)
             job = imports.load(self._db, number)
             assert job is not None  # read a moment ago; nothing deletes imports
             if job.state == "requested":
@@ -164,15 +157,23 @@ class Service:
         log.error("import.ended", number=job.id, state=state, error=why)
         return state == "cancelled"
 
-    def _retried(self) -> int | None:
-        """A failed import in whose way nothing stands any more, because an operator had its migrations retried."""
-        status = {row["name"]: row["status"] for row in ledger.rows(self._db)}
-        for number in imports.failed(self._db):
-            job = imports.load(self._db, number)
-            if job is not None and not any(status.get(name) == Status.FAILED for name in names_of(job)):
-                imports.resume(self._db, number)
-                return number
+
+def has_work(db: Any) -> bool:
+    """Whether an import waits to be begun or to go on; asked on a read-only connection."""
+    return bool(imports.opened(db)) or _retried(db) is not None
+
+
+def _retried(db: Any) -> int | None:
+    """A failed import in whose way nothing stands any more, because an operator had its migrations retried."""
+    candidates = imports.failed(db)
+    if not candidates:
         return None
+    status = {row["name"]: row["status"] for row in ledger.rows(db)}
+    for number in candidates:
+        job = imports.load(db, number)
+        if job is not None and not any(status.get(name) == Status.FAILED for name in names_of(job)):
+            return number
+    return None
 
 
 def _failed(report: Report) -> list[Outcome]:
