@@ -1,28 +1,37 @@
 """Which SQLite library already has a file open in this process: two of them on one file drop each other's locks.
 
 Looks only, opens nothing: closing a descriptor of our own on the file would itself drop locks (POSIX, see
-https://www.sqlite.org/howtocorrupt.html, 2.2). Linux tells (/proc/self/fd); elsewhere nothing is known.
+https://www.sqlite.org/howtocorrupt.html, 2.2). Linux tells (/proc/self/maps); elsewhere nothing is known.
 """
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 from inchworm.errors import UnsafeConnection
 
-DESCRIPTORS = Path("/proc/self/fd")
+MAPS = Path("/proc/self/maps")
+ROUNDS = 3  # connections come and go in other threads: only what stays is evidence
+ROUND_S = 0.005
 
 
 def resident(path: str | os.PathLike[str]) -> str | None:
-    """`apsw` or `sqlite3`, whichever has the file open in this process; None when it is not open, or nobody can tell.
+    """`apsw` or `sqlite3`, whichever has the WAL database open in this process; None when neither is sure to.
 
-    APSW lists its connections; an open file that none of them explains belongs to another SQLite, in a Python process
-    the standard library's. What is opened later is not seen, nor a second library beside APSW.
+    APSW lists its connections; one that is busy in another thread does not say its file and is taken for ours. A log
+    index that is mapped while no connection of APSW explains it belongs to another SQLite, in a Python process the
+    standard library's. Not seen: what is opened later, a second library beside APSW, a database in rollback mode.
     """
-    if not _is_open(path):
-        return None
-    return "apsw" if _apsw_has(path) else "sqlite3"
+    for number in range(ROUNDS):
+        if number:
+            time.sleep(ROUND_S)
+        if _apsw_may_have(path):
+            return "apsw"
+        if not _is_mapped(path):
+            return None
+    return None if _apsw_may_have(path) else "sqlite3"
 
 
 def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> str:
@@ -30,7 +39,7 @@ def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> 
     there = resident(path)
     if wanted is None:
         return there or preferred
-    if there is not None and there != wanted:
+    if there is not None and there != wanted and _is_mapped(path):
         raise UnsafeConnection(
             f"{os.fspath(path)} is open in this process through {there}; a second SQLite library ({wanted}) on the "
             f"same file would drop its locks and can corrupt it. Use one library, or run the migrations in a process "
@@ -39,31 +48,28 @@ def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> 
     return wanted
 
 
-def _is_open(path: str | os.PathLike[str]) -> bool:
+def _is_mapped(path: str | os.PathLike[str]) -> bool:
     try:
-        file = os.stat(path)
-        numbers = os.listdir(DESCRIPTORS)
+        maps = MAPS.read_text(errors="surrogateescape")
     except OSError:
         return False
-    return any(_same(DESCRIPTORS / number, file) for number in numbers)
+    name = os.path.realpath(path) + "-shm"
+    return any(line.endswith(name) for line in maps.splitlines())
 
 
-def _same(link: Path, file: os.stat_result) -> bool:
-    try:
-        return os.path.samestat(link.stat(), file)
-    except OSError:  # closed meanwhile, or not a file
-        return False
-
-
-def _apsw_has(path: str | os.PathLike[str]) -> bool:
+def _apsw_may_have(path: str | os.PathLike[str]) -> bool:
     apsw: Any = sys.modules.get("apsw")
-    if apsw is None or not hasattr(apsw, "connections"):
-        return apsw is not None  # cannot be told apart: give the preferred library the benefit of the doubt
-    return any(_names(apsw, connection, path) for connection in apsw.connections())
+    if apsw is None:
+        return False
+    if not hasattr(apsw, "connections"):
+        return True  # cannot be told apart: the benefit of the doubt goes to the preferred library
+    return any(_may_be(apsw, connection, path) for connection in apsw.connections())
 
 
-def _names(apsw: Any, connection: Any, path: str | os.PathLike[str]) -> bool:
+def _may_be(apsw: Any, connection: Any, path: str | os.PathLike[str]) -> bool:
     try:
         return bool(connection.filename) and os.path.samefile(connection.filename, path)
-    except (apsw.Error, OSError):  # closed by another thread, or its file is gone
+    except apsw.ThreadingViolationError:
+        return True
+    except (apsw.Error, OSError):  # closed meanwhile, or its file is gone
         return False
