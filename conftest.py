@@ -1,8 +1,11 @@
-"""What every test of the repository shares: outside programs by mark, and an environment without HOPSCOPE_*."""
+"""What every test of the repository shares: outside programs by mark, one browser, no HOPSCOPE_* from outside."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
+from browsing import ARGUMENTS
+from playwright.sync_api import Browser, sync_playwright
 from services import SERVICES, find
 
 
@@ -23,3 +26,12 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("HOPSCOPE_") and name not in {"HOPSCOPE_REQUIRE", "HOPSCOPE_APT"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    """One Chromium for all tests: Playwright's synchronous interface can be started once in a process."""
+    with sync_playwright() as playwright:
+        launched = playwright.chromium.launch(executable_path=find("chromium"), args=ARGUMENTS)
+        yield launched
+        launched.close()

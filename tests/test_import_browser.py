@@ -7,11 +7,10 @@ from typing import Any
 
 import apsw
 import pytest
-from browsing import ARGUMENTS, DESKTOP, WATCH_POLICY
+from browsing import DESKTOP, WATCH_POLICY
 from import_rig import history
 from installation import Installation, ack
-from playwright.sync_api import Browser, Page, expect, sync_playwright
-from services import find
+from playwright.sync_api import Browser, Page, expect
 
 from hopscope.migrations import operating
 from hopscope.store import connection
@@ -25,14 +24,11 @@ PATIENCE_MS = 30_000
 RECEPTIONS = 80_000  # several looks of the page
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        expect.set_options(timeout=PATIENCE_MS)
-        launched = playwright.chromium.launch(executable_path=find("chromium"), args=ARGUMENTS)
-        yield launched
-        launched.close()
-        expect.set_options(timeout=5_000)
+@pytest.fixture(autouse=True)
+def _patience() -> Iterator[None]:
+    expect.set_options(timeout=PATIENCE_MS)
+    yield
+    expect.set_options(timeout=5_000)
 
 
 @pytest.fixture(scope="module")

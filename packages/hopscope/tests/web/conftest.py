@@ -6,18 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from browsing import ARGUMENTS, DESKTOP, PATIENCE_MS, WATCH_POLICY, Open
+from browsing import DESKTOP, PATIENCE_MS, WATCH_POLICY, Open
 from installation import Installation
-from playwright.sync_api import Browser, ConsoleMessage, Page, sync_playwright
-from services import find
-
-
-@pytest.fixture(scope="session")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find("chromium"), args=ARGUMENTS)
-        yield launched
-        launched.close()
+from playwright.sync_api import Browser, ConsoleMessage, Page
 
 
 @pytest.fixture
