@@ -413,9 +413,8 @@ def verdicts(found: dict[str, Any]) -> list[tuple[bool, str]]:
     ratio = found["import_rows_per_s"] / found["bare_rows_per_s"]
     judged.append((ratio >= IMPORT_RATIO, f"import at {ratio:.2f} of the bare loop's rate"))
     judged.append((found["error_count"] == 0 and found["live_lost"] == 0, "no errors, no live packet lost"))
-    for name in ("ingest", "migrations"):
-        judged.append((found["rss_mb"].get(name, 0) < MEMORY_MB, f"{name}: {found['rss_mb'].get(name)} MB"))
-    return judged
+    memory = {name: found["rss_mb"].get(name, 0) for name in ("ingest", "migrations")}
+    return [*judged, *((mb < MEMORY_MB, f"{name}: {mb} MB") for name, mb in memory.items())]
 
 
 def show(found: dict[str, Any]) -> None:

@@ -171,6 +171,21 @@ def test_a_writer_that_is_killed_goes_on_where_it_was_and_nothing_is_doubled(pla
     place.check()
 
 
+def test_nothing_is_left_behind_when_the_writer_is_killed(place: Place) -> None:
+    writer = place.writer()
+    place.run("import", str(place.source), "--no-wait")
+    place.wait_for_rows(1_000)
+    lists = [path.read_text() for path in Path(f"/proc/{writer.pid}/task").glob("*/children")]
+    children = [Path(f"/proc/{number}") for numbers in lists for number in numbers.split()]
+    assert children, "an import runs in a process of its own"
+    writer.kill()
+    writer.communicate()
+    until(lambda: not any(child.exists() for child in children))
+    place.writer()
+    place.wait_for_state("done")
+    place.check()
+
+
 def test_a_writer_that_is_told_to_stop_records_the_signal_and_resumes(place: Place) -> None:
     writer = place.writer()
     place.run("import", str(place.source), "--no-wait")
