@@ -70,9 +70,8 @@ def run_all(options: argparse.Namespace) -> Results:
         for index in options.index:
             path = history(options.scale, composite_index=INDEXES[index])
             rows = SCALES[options.scale].transmissions
-            bench = Bench(
-                path, rows, IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet, options.tries
-            )
+            waits = (IDLE_S[options.scale], CONTROL_S[options.scale], options.wait_quiet)
+            bench = Bench(path, rows, *waits, options.tries)
             print(f"\nrun {repeat + 1} of {options.repeats}, {index} the index (transmission_id, timestamp)")
             for case in chosen(options.only):
                 found = measure_quietly(case, bench)
@@ -164,9 +163,8 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, help="runs of everything; default 3 at full scale, else 1")
     parser.add_argument("--index", choices=INDEXES, action="append", help="only this database; default both")
     parser.add_argument("--only", metavar="TEXT", help="only strategies whose name contains this")
-    parser.add_argument(
-        "--wait-quiet", type=float, default=0.0, metavar="S", help="before each run wait for other programs"
-    )
+    parser.add_argument("--wait-quiet", type=float, default=0.0, metavar="S", help=QUIET_HELP)
+    parser.add_argument("--tries", type=int, default=1, help=TRIES_HELP)
     parser.add_argument("--json", type=Path, metavar="FILE")
     parser.add_argument("--plot", type=Path, metavar="FILE.svg")
     options = parser.parse_args()
