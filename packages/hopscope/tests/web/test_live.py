@@ -136,10 +136,10 @@ def test_thousands_of_rows_keep_few_elements_and_reach_the_oldest(site: Installa
     assert page.locator(".grid-row").count() < 80
 
 
-def test_ten_thousand_rows_take_a_burst_within_a_frame_or_two(tab: Open) -> None:
-    """The bookkeeping alone, in the browser: bounded, and quick enough not to be felt."""
+def test_a_full_list_takes_bursts_and_stays_bounded(tab: Open) -> None:
+    """The bookkeeping alone, in the browser."""
     page = tab("/packets")
-    took, kept, newest = page.evaluate(
+    kept, newest = page.evaluate(
         """async () => {
           const { Book, MOST } = await import("/static/js/packets/book.js");
           const packet = (n) => ({
@@ -148,16 +148,14 @@ def test_ten_thousand_rows_take_a_burst_within_a_frame_or_two(tab: Open) -> None
           });
           const book = new Book();
           book.load(Array.from({ length: MOST }, (_, n) => packet(n)));
-          const begin = performance.now();
           for (let burst = 0; burst < 20; burst++) {
             book.hear(Array.from({ length: 20 }, (_, n) => packet(20_000 + burst * 20 + n)), Date.now());
           }
-          return [(performance.now() - begin) / 20, book.rows.length, book.rows[0].hash];
+          return [book.rows.length, book.rows[0].hash];
         }"""
     )
     assert kept == 10_000
     assert newest == f"{20_399:016x}"
-    assert took < 50  # ms a burst; 2 to 4 on a laptop
 
 
 def test_the_feed_comes_back_after_the_server_was_away(site: Installation, tab: Open) -> None:

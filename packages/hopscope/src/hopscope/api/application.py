@@ -68,6 +68,7 @@ def build(context: Context, *, lifespan: Sequence[Callable[[Litestar], AbstractA
             version=context.version,
             license=License(name="MIT", identifier="MIT"),
             render_plugins=[],
+            use_handler_docstrings=True,
         ),
         logging_config=None,
         debug=False,
