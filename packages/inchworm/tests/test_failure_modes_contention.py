@@ -12,7 +12,7 @@ import pytest
 import inchworm
 from inchworm import Backfill, IndexBuild, Status, Stop
 from inchworm.clock import Never
-from inchworm.errors import Busy, DeadlineExceeded
+from inchworm.errors import Busy, DeadlineExceeded, LockNeverFree
 from inchworm.opening import open_reader
 from inchworm.ports import Limits
 from inchworm.sqlite.driver import Driver, open_path
@@ -391,3 +391,17 @@ def test_a_lock_that_is_never_free_fails_the_migration_and_says_so(harness: Sqli
     assert outcome.status is Status.FAILED
     assert "not free for 30 s" in str(outcome.error)
     assert outcome.throttled["another writer holds the lock"] > 29
+
+
+def test_a_lock_that_somebody_keeps_for_ever_does_not_keep_the_caller(harness: SqliteHarness) -> None:
+    target, clock = suite.family(harness), FakeClock()
+
+    def kept(what: str, sql: str) -> None:
+        if what == "begin" and 1 in suite.values(harness, target, "n"):
+            raise Busy("database is locked")
+
+    with pytest.raises(LockNeverFree, match="not free for 5 s"):
+        suite.go(harness, target, count_up(), step=kept, clock=clock, lock_patience_s=5)
+    assert clock.monotonic() < 15
+    assert suite.go(harness, target, count_up()).ok
+    assert set(suite.values(harness, target, "n")) == {1}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from inchworm import ledger
 from inchworm.attempt import LOOK_S, Options
 from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
-from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost
+from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost, LockNeverFree
 from inchworm.gate import Gate
 from inchworm.lease import Holder, retire, this_holder
 from inchworm.ledger import Entry, Request
@@ -98,14 +98,18 @@ class Engine:
         self._patiently(register)
 
     def _patiently(self, work: Callable[[], None]) -> None:
-        """Before any migration is held: another connection may be writing, or creating the same ledger."""
+        """Before any migration is held: another connection may be writing, or creating the same ledger.
+
+        Raises LockNeverFree after the patience: whoever called `run` must not be kept waiting for ever.
+        """
         until = self._clock.monotonic() + self._settings.patience_s
         while not self._stop.is_set():
             try:
                 return work()
-            except Busy:
+            except Busy as problem:
                 if self._clock.monotonic() > until:
-                    raise
+                    patience_s = self._settings.patience_s
+                    raise LockNeverFree(f"the write lock was not free for {patience_s:.0f} s") from problem
                 self._clock.sleep(0.01, self._stop)
         return None
 
@@ -185,6 +189,8 @@ class Engine:
             self._clock.sleep(LOOK_S, self._stop)
         except Busy as problem:  # the last word could not be written; the lease ends with this runner
             log.warning("inchworm.busy", extra={"migration": migration.name, "why": str(problem)})
+        except LockNeverFree:
+            raise
         except Exception as bug:
             log.exception("inchworm.bug", extra={"migration": migration.name})
             if held is not None:
