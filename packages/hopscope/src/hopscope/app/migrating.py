@@ -6,6 +6,7 @@ itself when the writer is gone.
 
 import base64
 import contextlib
+import os
 import pickle
 import signal
 import subprocess
@@ -25,6 +26,7 @@ from inchworm.gate import WriteGate
 from meshwire import KeyRing
 
 LOOK_S = 1.0  # between two looks at requests
+NICE = 5  # readers and ingest get the processor first; more would lengthen the turns that ingest waits for
 PATIENCE_S = 20.0  # a child that was told to stop ends after its slice; its reading slices take up to 10 s
 COMMAND = (sys.executable, "-P", "-c", "from hopscope.app.migrating import child; child()")
 
@@ -115,6 +117,7 @@ def child() -> None:
         signal.signal(number, signal.SIG_IGN)  # a terminal or a supervisor signals the whole group; the writer decides
     task: Task = pickle.loads(base64.b64decode(sys.stdin.readline()))
     log.setup(task.log_level)
+    os.nice(NICE)
     stop = StopToken()
     threading.Thread(target=_listen, args=(stop,), daemon=True).start()
     service = Service(Work(task.database, task.keys, task.stall_budget_ms, gate_of(task.database)))
