@@ -3,7 +3,7 @@
 import { signal } from "./ui.js";
 import { request } from "./api.js";
 
-const POLL_MS = 1500; // a migration must show within 2 s
+const POLL_MS = 900; // a migration must show within 2 s, and the server's answer may be a second old
 const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the server's memory included
 
 /** @typedef {{name: string, status: string, rowsProcessed: number, rowsTotal: number | null, rowsTotalEstimated?: boolean,
