@@ -28,9 +28,11 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """One Chromium for all tests: Playwright's synchronous interface can be started once in a process."""
+    """A Chromium for the tests of one file, not longer: while it runs, Playwright keeps an event loop running in this
+    thread, and tests of other files start loops of their own.
+    """
     with sync_playwright() as playwright:
         launched = playwright.chromium.launch(executable_path=find("chromium"), args=ARGUMENTS)
         yield launched
