@@ -139,7 +139,7 @@ def test_a_row_that_stays_locked_is_waited_for_outside_any_transaction(harness: 
     assert outcome.throttled["another writer holds the lock"] > 0
 
 
-def test_rows_that_are_always_busy_are_changed_in_the_end(harness: PostgresHarness) -> None:
+def test_a_row_that_is_always_busy_is_changed_in_the_end(harness: PostgresHarness) -> None:
     target = family(harness)
     over = threading.Event()
     commits = [0]
@@ -147,7 +147,7 @@ def test_rows_that_are_always_busy_are_changed_in_the_end(harness: PostgresHarne
     def hammer() -> None:
         with psycopg.connect(target, autocommit=True) as connection:
             while not over.is_set():
-                connection.execute("update parents set newest = newest + 1 where id in (60, 61, 62)")
+                connection.execute("update parents set newest = newest + 1 where id = 60")
                 commits[0] += 1
 
     threads = [threading.Thread(target=hammer) for _ in range(3)]
