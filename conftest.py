@@ -1,5 +1,6 @@
 """What every test of the repository shares: outside programs by mark, one browser, no HOPSCOPE_* from outside."""
 
+import logging
 import os
 from collections.abc import Iterator
 
@@ -26,6 +27,17 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name.startswith("HOPSCOPE_") and name not in {"HOPSCOPE_REQUIRE", "HOPSCOPE_APT"}:
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _logging_as_it_was() -> Iterator[None]:
+    """A command run in this process sets up logging for good; the next test must not write to its closed stream."""
+    loggers = [logging.getLogger(name) for name in ("hopscope", "inchworm")]
+    before = [(logger.handlers[:], logger.propagate, logger.level) for logger in loggers]
+    yield
+    for logger, (handlers, propagate, level) in zip(loggers, before, strict=True):
+        logger.handlers[:], logger.propagate = handlers, propagate
+        logger.setLevel(level)
 
 
 @pytest.fixture(scope="module")
