@@ -147,13 +147,14 @@ class Values:
 class Connection:
     """One client: a connection that stays open, and requests without pipelining."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, *, gzip: bool = False) -> None:
+        self._accepted = "Accept-Encoding: gzip\r\n" if gzip else ""
         self._socket = socket.create_connection(("127.0.0.1", port), timeout=30)
         self._file = self._socket.makefile("rb")
 
     def get(self, path: str) -> tuple[int, bytes]:
         """Status and body."""
-        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode())
+        self._socket.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\n{self._accepted}\r\n".encode())
         status = int(self._file.readline().split()[1])
         length = 0
         while (line := self._file.readline()) != b"\r\n":
@@ -167,7 +168,7 @@ class Connection:
 
 
 def measure(
-    port: int, endpoint: Endpoint, values: Values, *, clients: int, seconds: float, think_s: float
+    port: int, endpoint: Endpoint, values: Values, *, clients: int, seconds: float, think_s: float, gzip: bool
 ) -> list[float]:
     """Milliseconds of every answer, while `clients` ask for `seconds`, each pausing up to twice `think_s` between."""
     took: list[list[float]] = [[] for _ in range(clients)]
@@ -175,7 +176,7 @@ def measure(
     end = time.monotonic() + seconds
 
     def client(number: int) -> None:
-        rng, connection = random.Random(f"{endpoint.name} {number}"), Connection(port)
+        rng, connection = random.Random(f"{endpoint.name} {number}"), Connection(port, gzip=gzip)
         time.sleep(rng.uniform(0, 2 * think_s))  # clients do not all begin at the same moment
         while time.monotonic() < end:
             path = values.fill(endpoint.path, rng)
@@ -283,12 +284,19 @@ def resident_mb(pid: int) -> float:
     return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
 
 
+def used_s(pid: int) -> float:
+    """Processor time of a process so far, seconds."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scale", choices=SCALES, default="small")
     parser.add_argument("--seconds", type=float, default=4.0, help="per endpoint")
     parser.add_argument("--clients", type=int, default=CLIENTS)
     parser.add_argument("--think", type=float, default=0.25, help="mean pause of a client between two requests, s")
+    parser.add_argument("--gzip", action="store_true", help="ask for compressed answers, as browsers do")
     parser.add_argument("--only", help="endpoints whose name contains this")
     options = parser.parse_args()
     path = database(options.scale)
@@ -300,14 +308,22 @@ def main() -> None:
         for endpoint in ENDPOINTS:
             if options.only and options.only not in endpoint.name:
                 continue
+            before_s = used_s(process.pid)
             ms = measure(
-                port, endpoint, values, clients=options.clients, seconds=options.seconds, think_s=options.think
+                port,
+                endpoint,
+                values,
+                clients=options.clients,
+                seconds=options.seconds,
+                think_s=options.think,
+                gzip=options.gzip,
             )
+            cpu_ms = (used_s(process.pid) - before_s) * 1000 / len(ms)
             p50, p99 = percentile(ms, 0.5), percentile(ms, 0.99)
             verdict = "ok" if p99 < endpoint.limit_ms else "MISSED"
             print(
                 f"{endpoint.name:24} p50 {p50:7.2f}  p99 {p99:7.2f} ms  limit {endpoint.limit_ms:5.0f} ms  {verdict}"
-                f"  ({len(ms) / options.seconds:.0f}/s)",
+                f"  ({len(ms) / options.seconds:.0f}/s, {cpu_ms:.2f} ms of processor each)",
                 flush=True,
             )
         memory = resident_mb(process.pid)

@@ -19,12 +19,18 @@ Headers = tuple[tuple[bytes, bytes], ...]
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A 200 as it went out. `headers` are those of its content only."""
+    """A 200 as it went out. `headers` are those of its content only; `packed` is its body in gzip, once asked for."""
 
     endpoint: str
     headers: Headers
     etag: bytes
     body: bytes
+    packed: bytes | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes that it takes."""
+        return len(self.body) + len(self.packed or b"")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,22 @@ class Answers:
             return
         self._forget(key)
         self._kept[key] = _Kept(answer, reading, self._now_s())
-        self._bytes += len(answer.body)
+        self._bytes += answer.size
+        self._shrink()
+
+    def improve(self, key: Key, answer: Answer) -> None:
+        """Keep the same answer with its body in gzip besides, as old as it was."""
+        kept = self._kept.get(key)
+        if kept is not None and kept.answer is not answer and kept.answer.body is answer.body:
+            self._kept[key] = _Kept(answer, kept.reading, kept.at_s)
+            self._bytes += answer.size - kept.answer.size
+            self._shrink()
+
+    def _shrink(self) -> None:
         while self._bytes > BYTES:
             self._forget(next(iter(self._kept)))
 
     def _forget(self, key: Key) -> None:
         old = self._kept.pop(key, None)
         if old is not None:
-            self._bytes -= len(old.answer.body)
+            self._bytes -= old.answer.size

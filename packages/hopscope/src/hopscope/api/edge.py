@@ -1,17 +1,20 @@
-"""The outermost layer of every answer, errors and files included: security headers, load status, ETag, timing.
+"""The outermost layer of every answer, errors and files included: security headers, load status, ETag, gzip, timing.
 
-Refuses requests whose path or query holds a NUL before anything else reads them.
+Answers HEAD wherever GET is answered. Refuses requests whose path or query holds a NUL before anything else reads
+them.
 """
 
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from hashlib import blake2b
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
+from hopscope.api import encoding
 from hopscope.api.answers import Answer, Answers
 from hopscope.api.timings import Timings
 from hopscope.config.settings import MapTiles
@@ -21,6 +24,8 @@ LOAD_STATUS = b"x-corescope-load-status"
 NUL = b"%00"
 NUL_REFUSED = b'{"error":"the request holds a NUL character"}'
 ETAG_BYTES = 12
+
+VARY = (b"vary", b"Accept-Encoding")
 
 AT_END = "hopscope.at_end"
 
@@ -80,12 +85,15 @@ class Edge:
         if scope["type"] != ScopeType.HTTP:
             await self._app(scope, receive, send)
             return
-        out = _Outgoing(scope, send, self._fixed(scope))
+        asked_for: Scope = scope
+        if bodiless := scope["method"] == "HEAD":  # the same work and headers as GET
+            asked_for, receive = cast("Scope", {**scope, "method": "GET"}), gone
+        out = _Outgoing(asked_for, send, self._fixed(scope), bodiless=bodiless)
         if NUL in scope["raw_path"] or NUL in scope["query_string"] or "\0" in scope["path"]:
             await out.refuse(NUL_REFUSED)
             return
         began = time.perf_counter()
-        endpoint = await self._answer(scope, receive, out)
+        endpoint = await self._answer(asked_for, receive, out)
         if endpoint:
             self._timings.record(endpoint, (time.perf_counter() - began) * 1000, out.status)
 
@@ -96,7 +104,7 @@ class Edge:
             reading = self._clock.read()
             kept = self._answers.find(key, reading)
             if kept is not None:
-                await out.send_again(kept)
+                self._answers.improve(key, await out.send_again(kept))
                 return kept.endpoint
         try:
             await self._app(scope, receive, out.send)
@@ -116,12 +124,12 @@ class Edge:
 
 
 class _Outgoing:
-    """The messages of one answer on their way out."""
+    """The messages of one answer on their way out: whole answers named, compressed, or left out where one has them."""
 
-    __slots__ = ("_fixed", "_held", "_scope", "_send", "answer", "status")
+    __slots__ = ("_bodiless", "_fixed", "_held", "_scope", "_send", "answer", "status")
 
-    def __init__(self, scope: Scope, send: Send, fixed: list[Header]) -> None:
-        self._scope, self._send, self._fixed = scope, send, fixed
+    def __init__(self, scope: Scope, send: Send, fixed: list[Header], *, bodiless: bool) -> None:
+        self._scope, self._send, self._fixed, self._bodiless = scope, send, fixed, bodiless
         self._held: Any = None
         self.status = 500
         self.answer: Answer | None = None
@@ -132,35 +140,86 @@ class _Outgoing:
         await self.send({"type": "http.response.body", "body": body, "more_body": False})
 
     async def send(self, message: Any) -> None:
-        """Pass a message of the application on, with the headers of every answer."""
+        """Pass a message of the application on, with the headers of every answer. One of a stream goes at once."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            if self.status == 200 and route_option(self._scope, "pure"):
+            if not route_option(self._scope, "stream"):
                 self._held = message
                 return
-            present = {name for name, _ in message["headers"]}
-            added = [header for header in self._fixed if header[0] not in present]
-            message["headers"] = [*message["headers"], *added]
-            await self._send(message)
+            await self._start(message["status"], message["headers"])
         elif self._held is None:
-            await self._send(message)
+            await self._body(message.get("body", b""), more=message.get("more_body", False))
         else:
-            await self._send_pure(message["body"])
+            start, self._held = self._held, None
+            await self._send_held(start, message.get("body", b""), more=message.get("more_body", False))
 
-    async def _send_pure(self, body: bytes) -> None:
-        """A body that is sent whole is named by what it holds."""
-        etag = b'W/"' + blake2b(body, digest_size=ETAG_BYTES).hexdigest().encode() + b'"'
-        start, self._held = self._held, None
-        self.answer = Answer(self._scope["path_template"], tuple(start["headers"]), etag, body)
-        await self.send_again(self.answer)
+    async def _send_held(self, start: Any, body: bytes, *, more: bool) -> None:
+        headers = start["headers"]
+        if more:
+            await self._start(self.status, headers)
+            await self._body(body, more=True)
+        elif self.status == 200 and route_option(self._scope, "pure"):
+            etag = b'W/"' + blake2b(body, digest_size=ETAG_BYTES).hexdigest().encode() + b'"'
+            self.answer = await self.send_again(Answer(self._scope["path_template"], tuple(headers), etag, body))
+        elif not encoding.worth(header_of(headers, b"content-type"), len(body)) or header_of(headers, b"vary"):
+            await self._start(self.status, headers)
+            await self._body(body)
+        elif self._wants_gzip():
+            await self._send_packed(headers, await encoding.packed(body))
+        else:
+            await self._start(self.status, [*headers, VARY])
+            await self._body(body)
 
-    async def send_again(self, answer: Answer) -> None:
-        """Send a whole answer; a client that has it already gets 304 without it."""
-        known = answer.etag in request_header(self._scope, b"if-none-match")
-        self.status = 304 if known else 200
-        headers = [*self._fixed, (b"etag", answer.etag), *(() if known else answer.headers)]
-        await self._send({"type": "http.response.start", "status": self.status, "headers": headers})
-        await self._send({"type": "http.response.body", "body": b"" if known else answer.body, "more_body": False})
+    async def send_again(self, answer: Answer) -> Answer:
+        """Send a whole answer; a client that has it already gets 304 without it. Returns it, compressed if that was.
+
+        The tag is weak, so it may name both encodings (RFC 9110, 8.8.1).
+        """
+        tagged = [(b"etag", answer.etag)]
+        worth = encoding.worth(header_of(answer.headers, b"content-type"), len(answer.body))
+        if worth:
+            tagged.append(VARY)
+        self.status = 304 if encoding.known(request_header(self._scope, b"if-none-match"), answer.etag) else 200
+        if self.status == 304:
+            await self._start(304, tagged)
+            await self._body(b"")
+        elif worth and self._wants_gzip():
+            if answer.packed is None:
+                answer = replace(answer, packed=await encoding.packed(answer.body))
+            await self._send_packed([(b"etag", answer.etag), *answer.headers], answer.packed or b"")
+        else:
+            await self._start(200, [*tagged, *answer.headers])
+            await self._body(answer.body)
+        return answer
+
+    async def _send_packed(self, headers: Iterable[Header], body: bytes) -> None:
+        kept = [header for header in headers if header[0] != b"content-length"]
+        length = (b"content-length", str(len(body)).encode())
+        await self._start(self.status, [*kept, (b"content-encoding", b"gzip"), length, VARY])
+        await self._body(body)
+
+    def _wants_gzip(self) -> bool:
+        return encoding.accepts_gzip(request_header(self._scope, b"accept-encoding"))
+
+    async def _start(self, status: int, headers: Iterable[Header]) -> None:
+        given = [(name, and_head(value) if name == b"allow" else value) for name, value in headers]
+        present = {name for name, _ in given}
+        given += [header for header in self._fixed if header[0] not in present]
+        await self._send({"type": "http.response.start", "status": status, "headers": given})
+
+    async def _body(self, body: bytes, *, more: bool = False) -> None:
+        await self._send({"type": "http.response.body", "body": b"" if self._bodiless else body, "more_body": more})
+
+
+def and_head(allowed: bytes) -> bytes:
+    """The methods of an Allow header: where GET is answered, HEAD is, and "websocket" is none."""
+    methods = {method.strip() for method in allowed.split(b",")} - {b"websocket"}
+    return b", ".join(sorted(methods | {b"HEAD"} if b"GET" in methods else methods))
+
+
+def header_of(headers: Iterable[Header], name: bytes) -> bytes:
+    """The first of these headers with that name, or nothing."""
+    return next((value for key, value in headers if key == name), b"")
 
 
 def route_option(scope: Scope, name: str) -> Any:
@@ -170,5 +229,10 @@ def route_option(scope: Scope, name: str) -> Any:
 
 
 def request_header(scope: Scope, name: bytes) -> bytes:
-    """The first header of that name, or nothing."""
-    return next((value for key, value in scope["headers"] if key == name), b"")
+    """The request's headers of that name as one list, or nothing."""
+    return b", ".join(value for key, value in scope["headers"] if key == name)
+
+
+async def gone() -> Any:
+    """What the application receives of a client that wants no body: it has gone, so that a stream ends at once."""
+    return {"type": "http.disconnect"}

@@ -11,6 +11,7 @@ from litestar import Request, Response, get
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 
+from hopscope.api import encoding
 from hopscope.api.access import OPEN
 from hopscope.api.context import Given
 from hopscope.api.errors import NotFound
@@ -40,15 +41,17 @@ class WebFile:
 
     content: bytes
     kind: str
-    etag: str
+    etag: str  # without quotes
+    packed: bytes | None  # in gzip, where that is worth it
 
 
 @lru_cache(maxsize=512)
 def read_file(path: Path, _modified_ns: int) -> WebFile:
-    """The file; kept until it changes."""
+    """The file; kept until it changes, so that it is compressed once."""
     content = path.read_bytes()
     kind = KINDS.get(path.suffix) or mimetypes.guess_type(path.name)[0] or "application/octet-stream"
-    return WebFile(content, kind, f'"{blake2b(content, digest_size=12).hexdigest()}"')
+    packed = encoding.pack(content, level=encoding.FILE_LEVEL) if encoding.worth(kind.encode(), len(content)) else None
+    return WebFile(content, kind, blake2b(content, digest_size=12).hexdigest(), packed)
 
 
 def within(root: Path, name: str) -> Path | None:
@@ -58,14 +61,21 @@ def within(root: Path, name: str) -> Path | None:
 
 
 def serve(request: Request[Any, Any, Any], path: Path | None) -> Response[bytes]:
-    """The file, or 304 when the client has it; 404 where there is none."""
+    """The file, or 304 when the client has it; 404 where there is none. Each encoding has a tag of its own."""
     if path is None:
         raise NotFound("no such file")
     file = read_file(path, path.stat().st_mtime_ns)
-    headers = {"ETag": file.etag, "Cache-Control": REVALIDATE}
-    if file.etag in request.headers.get("if-none-match", ""):
+    content, etag, headers = file.content, f'"{file.etag}"', {"Cache-Control": REVALIDATE}
+    if file.packed is not None:
+        headers["Vary"] = "Accept-Encoding"
+        if encoding.accepts_gzip(request.headers.get("accept-encoding", "").encode("latin-1")):
+            content, etag = file.packed, f'"{file.etag}-gzip"'
+            headers["Content-Encoding"] = "gzip"
+    headers["ETag"] = etag
+    if encoding.known(request.headers.get("if-none-match", "").encode("latin-1"), etag.encode()):
+        headers.pop("Content-Encoding", None)
         return Response(b"", status_code=304, headers=headers, media_type=file.kind)
-    return Response(file.content, headers=headers, media_type=file.kind)
+    return Response(content, headers=headers, media_type=file.kind)
 
 
 @get("/static/{name:path}", opt=OPEN, sync_to_thread=False, include_in_schema=False)
