@@ -5,13 +5,13 @@ The one place that opens a write transaction for a migration. Knows nothing of s
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inchworm import pace
 from inchworm.clock import Clock, StopLike
 from inchworm.errors import Busy, ConnectionLost, LockNeverFree
-from inchworm.gate import Gate
+from inchworm.gate import Gate, Passage
 from inchworm.pace import Pace, Turned
 from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Timesheet
@@ -32,6 +32,7 @@ class Lock:
 
     `crowd` grows with each turn that found the lock taken although somebody else had already written since our last
     one, which one stranger hardly does: several compete. It shrinks with every few turns that had the lock at once.
+    `passage`: what the gate said when it was last passed.
     """
 
     released_at: float = float("-inf")
@@ -44,6 +45,7 @@ class Lock:
     was_crowded: bool = False
     longest_hold_s: float = 0.0
     turns: int = 0
+    passage: Passage = field(default_factory=Passage)
 
 
 class Turns:
@@ -80,7 +82,8 @@ class Turns:
                 return done
             except Busy as problem:
                 now = self.clock.monotonic()
-                self._met(now, crowded=self.lock.served and attempt == 0)
+                if self.lock.passage.alone:
+                    self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self._patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
                 sheet.switch(RECONNECTING if isinstance(problem, ConnectionLost) else LOCKED, now)
@@ -95,10 +98,7 @@ class Turns:
         try:
             with ExitStack() as stack:
                 sheet.switch(LIVE, self.clock.monotonic())
-                stack.enter_context(self._gate.migration(stop))
-                if self.db.others_wrote():
-                    self.lock.served = True
-                    self.lock.stranger_at = self.clock.monotonic()
+                self._look(stack.enter_context(self._gate.migration(stop)))
                 turn = stack.enter_context(self.db.turn(limit_s=limit_s))
                 begun = self.clock.monotonic()
                 sheet.switch(None, begun)
@@ -108,8 +108,20 @@ class Turns:
                 self._released(begun)
         return result, self.clock.monotonic() - begun
 
+    def _look(self, passage: Passage) -> None:
+        """Somebody else's commit since the last turn is a stranger's, unless a live writer has passed the gate since.
+
+        One that commits beside live writers is recognised at the first turn before which it was the only one, or at
+        the first that finds its lock.
+        """
+        explained = passage.marks != self.lock.passage.marks or not passage.alone
+        self.lock.passage = passage
+        if self.db.others_wrote() and not explained:
+            self.lock.served = True
+            self.lock.stranger_at = self.clock.monotonic()
+
     def _met(self, now: float, *, crowded: bool) -> None:
-        """The lock was taken when we asked for it."""
+        """A stranger had taken the lock when we asked for it."""
         self.lock.stranger_at = now
         self.lock.free_turns = 0
         if crowded:
