@@ -214,6 +214,25 @@ def test_a_row_that_never_fits_is_put_aside_and_the_rest_is_changed(tmp_path: Pa
     assert harness.rows(target, "select id from parents where n <> 1") == [(122,)]
 
 
+def test_a_machine_that_stalls_in_a_bookkeeping_turn_fails_nothing(harness: SqliteHarness) -> None:
+    """Beginning, putting a row aside, answering: one small row each, so that only the machine can make it slow."""
+    target, clock = suite.family(harness), FakeClock()
+    stalled: list[str] = []
+
+    def step(what: str, sql: str) -> None:
+        for word in ("set bound = ", "into _async_quarantine"):
+            if what == "execute" and word in sql:
+                clock.advance(0.4)  # eight times the budget
+                stalled.append(word)
+
+    refused = "update parents set n = case when id = 122 then abs(-9223372036854775808) else n + 1 end where id = :id"
+    outcome = suite.go(
+        harness, target, count_up(apply=refused, on_quarantine="done"), step=step, clock=clock, stall_budget_ms=50
+    )["count_up"]
+    assert (outcome.status, outcome.counts.changed, outcome.counts.quarantined) == (Status.DONE, 199, 1)
+    assert stalled == ["set bound = ", "into _async_quarantine"]
+
+
 def test_after_one_long_stall_the_size_comes_back(tmp_path: Path) -> None:
     harness, clock = SqliteHarness(tmp_path, "sqlite3"), FakeClock()
     target = suite.family(harness, parents=4_000)

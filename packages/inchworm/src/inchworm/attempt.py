@@ -10,7 +10,7 @@ from functools import partial
 
 from inchworm import ledger, pace
 from inchworm.clock import Clock, Never, StopLike, cause_of, rfc3339
-from inchworm.errors import Busy, DiskFull
+from inchworm.errors import Busy, DeadlineExceeded, DiskFull
 from inchworm.lease import LEASE_S
 from inchworm.ledger import Entry, Request
 from inchworm.ports import Turn
@@ -22,6 +22,7 @@ log = logging.getLogger("inchworm")
 
 LOOK_S = 0.5  # between two looks at operators' requests and the throttle; "at least once a second"
 LAST_WORD_S = 1.0
+BOOKKEEPING_S = 5.0  # one small row: past the stall budget only when the machine stalls, and stopping it helps nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,7 @@ class Attempt:
 
     # -- writing
 
-    def write(self, work: Callable[[Turn], object], *, limit_s: float | None = None) -> float:
+    def write(self, work: Callable[[Turn], object], *, limit_s: float = BOOKKEEPING_S) -> float:
         """One fair turn; how long it held the lock. Raises Leave, and what Turns.write raises."""
         _, hold_s = self.turns.write(work, sheet=self.sheet, stop=self.stop, attend=self._between, limit_s=limit_s)
         return hold_s
@@ -171,7 +172,7 @@ class Attempt:
         try:
             with self.turns.db.turn(limit_s=1.0) as turn:
                 ledger.heartbeat(turn, self.held, self.now())
-        except (Busy, DiskFull) as problem:
+        except (Busy, DeadlineExceeded, DiskFull) as problem:
             self.note(problem)
 
     # -- ending
@@ -218,7 +219,7 @@ class Attempt:
         until, attempt = self.clock.monotonic() + LAST_WORD_S, 0
         while True:
             try:
-                with self.turns.db.turn(limit_s=5.0) as turn:
+                with self.turns.db.turn(limit_s=BOOKKEEPING_S) as turn:
                     work(turn)
                 return
             except Busy:
