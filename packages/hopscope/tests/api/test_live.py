@@ -17,6 +17,7 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from hopscope.app import reader
+from hopscope.app.exit_codes import REFUSED
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
 from meshwire import encode
@@ -288,6 +289,20 @@ def events_node(running: Running) -> str:
     return found
 
 
-def test_an_address_in_use_is_an_error_and_not_a_crash(mesh: Mesh, database: Path, serve: Serve) -> None:
+def test_an_address_in_use_is_refused_with_a_sentence_that_says_what_to_do(
+    mesh: Mesh, database: Path, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
     running = serve()
-    assert reader.run(Settings(database=str(database), port=running.port), stop=StopToken()) == 1
+    assert reader.run(Settings(database=str(database), port=running.port), stop=StopToken()) == REFUSED
+    assert f"choose another: HOPSCOPE_LISTEN=127.0.0.1:{running.port + 1}" in caplog.text
+
+
+def test_head_needs_no_body_and_leaves_the_connection_open(mesh: Mesh, serve: Serve) -> None:
+    running = serve()
+    connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=WAIT_S)
+    for path in ("/", "/api/packets", "/api/live", "/static/css/base.css", "/nowhere", "/"):
+        connection.request("HEAD", path, headers={"Accept-Encoding": "gzip"})
+        answer = connection.getresponse()
+        assert (answer.status, answer.read()) == (404 if path == "/nowhere" else 200, b"")
+    connection.close()
+    assert running.answers("/livez") == 200

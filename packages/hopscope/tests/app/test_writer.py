@@ -15,6 +15,7 @@ from brokers import Mosquitto, free_port
 from truth_check import differences
 
 from hopscope.app import writer
+from hopscope.app.exit_codes import FAILED, REFUSED
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import MqttSource, Settings
 from hopscope.generate.pace import Pace
@@ -29,6 +30,7 @@ from hopscope.store.lock import WriterLock, writer_alive
 PROCESS = """
 import signal, sys
 from hopscope import log
+from hopscope.app.exit_codes import FAILED, REFUSED
 from hopscope.app.stop import StopToken
 from hopscope.app.writer import run
 from hopscope.config.settings import MqttSource, Settings
@@ -127,7 +129,7 @@ def test_an_unreachable_broker_does_not_keep_the_others_waiting(tmp_path: Path) 
 
 @pytest.mark.parametrize("url", ["postgresql://u:secret@h/db", "postgres://h/db"])
 def test_postgresql_is_refused_with_a_clear_message(url: str, caplog: pytest.LogCaptureFixture) -> None:
-    assert writer.run(Settings(url), stop=StopToken()) == writer.REFUSED
+    assert writer.run(Settings(url), stop=StopToken()) == REFUSED
     assert "PostgreSQL is not supported as a store yet" in caplog.text
     assert "secret" not in caplog.text
 
@@ -135,13 +137,13 @@ def test_postgresql_is_refused_with_a_clear_message(url: str, caplog: pytest.Log
 def test_a_second_writer_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     database = str(tmp_path / "mesh.db")
     with WriterLock.acquire(database):
-        assert writer.run(Settings(database), stop=StopToken()) == writer.REFUSED
+        assert writer.run(Settings(database), stop=StopToken()) == REFUSED
     assert "another hopscope writes" in caplog.text
 
 
 def test_a_pipeline_that_fails_ends_the_writer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     stranger = Scripted(Message("nobody", "meshcore/packets", b"{}", 0))
-    assert writer.run(Settings(str(tmp_path / "mesh.db")), stop=StopToken(), extra_sources=[stranger]) == writer.FAILED
+    assert writer.run(Settings(str(tmp_path / "mesh.db")), stop=StopToken(), extra_sources=[stranger]) == FAILED
     assert "UnknownSource" in caplog.text
 
 

@@ -16,37 +16,8 @@ PURE: dict[str, Any] = {"pure": True}  # the answer depends on the database and 
 OPERATOR: dict[str, Any] = {"access": "operator"}  # goes with guards=[operator]
 
 KEY_HEADER = "x-api-key"
-SHORTEST_KEY = 16
-WELL_KNOWN = frozenset(
-    {
-        "0123456789abcdef",
-        "1234567890123456",
-        "aaaaaaaaaaaaaaaa",
-        "changemechangeme",
-        "your-secret-api-key-here",
-        "your-api-key-here",
-        "test-api-key-test",
-        "hopscope-api-key",
-        "correct horse battery staple",
-        "passwordpassword",
-    }
-)
-
 STREAMS_PER_ADDRESS = 20  # open /ws and /api/live connections of one address: a household or an office behind one
 STREAMS_IN_ALL = 500
-
-
-def weakness(key: str) -> str | None:
-    """Why an API key must not be used, or None when it may. Its own words never appear in the sentence."""
-    if len(key) < SHORTEST_KEY:
-        return f"it has fewer than {SHORTEST_KEY} characters"
-    if not key.isascii() or not key.isprintable():
-        return "it has characters that an HTTP header cannot carry"
-    if key.strip().lower() in WELL_KNOWN:
-        return "it is a well-known example"
-    if len(set(key)) < 6:
-        return "it repeats a few characters"
-    return None
 
 
 def matches(key: str | None, given: str | None) -> bool:

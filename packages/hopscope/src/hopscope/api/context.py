@@ -52,6 +52,8 @@ class Context:
     hub: Hub
     web: WebFiles
     version: str
+    commit: str  # hex, or "unknown"
+    build_time: str  # RFC 3339, or "unknown"
     now_ms: Callable[[], int] = wall_clock_ms
 
 

@@ -4,6 +4,7 @@ Answers HEAD wherever GET is answered. Refuses requests whose path or query hold
 them.
 """
 
+import asyncio
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import replace
@@ -87,13 +88,14 @@ class Edge:
             return
         asked_for: Scope = scope
         if bodiless := scope["method"] == "HEAD":  # the same work and headers as GET
-            asked_for, receive = cast("Scope", {**scope, "method": "GET"}), gone
+            asked_for = cast("Scope", {**scope, "method": "GET"})
         out = _Outgoing(asked_for, send, self._fixed(scope), bodiless=bodiless)
         if NUL in scope["raw_path"] or NUL in scope["query_string"] or "\0" in scope["path"]:
             await out.refuse(NUL_REFUSED)
             return
         began = time.perf_counter()
-        endpoint = await self._answer(asked_for, receive, out)
+        endpoint = await self._answer(asked_for, out.gone if bodiless else receive, out)
+        await out.end()
         if endpoint:
             self._timings.record(endpoint, (time.perf_counter() - began) * 1000, out.status)
 
@@ -126,11 +128,12 @@ class Edge:
 class _Outgoing:
     """The messages of one answer on their way out: whole answers named, compressed, or left out where one has them."""
 
-    __slots__ = ("_bodiless", "_fixed", "_held", "_scope", "_send", "answer", "status")
+    __slots__ = ("_begun", "_bodiless", "_ended", "_fixed", "_held", "_scope", "_send", "answer", "status")
 
     def __init__(self, scope: Scope, send: Send, fixed: list[Header], *, bodiless: bool) -> None:
         self._scope, self._send, self._fixed, self._bodiless = scope, send, fixed, bodiless
         self._held: Any = None
+        self._begun, self._ended = asyncio.Event(), False
         self.status = 500
         self.answer: Answer | None = None
 
@@ -152,6 +155,16 @@ class _Outgoing:
         else:
             start, self._held = self._held, None
             await self._send_held(start, message.get("body", b""), more=message.get("more_body", False))
+
+    async def gone(self) -> Any:
+        """What the application receives of a client that wants no body: it goes as soon as it has the headers."""
+        await self._begun.wait()
+        return {"type": "http.disconnect"}
+
+    async def end(self) -> None:
+        """End an answer without a body whose stream was left."""
+        if self._bodiless and self._begun.is_set() and not self._ended:
+            await self._body(b"")
 
     async def _send_held(self, start: Any, body: bytes, *, more: bool) -> None:
         headers = start["headers"]
@@ -205,9 +218,11 @@ class _Outgoing:
         given = [(name, and_head(value) if name == b"allow" else value) for name, value in headers]
         present = {name for name, _ in given}
         given += [header for header in self._fixed if header[0] not in present]
+        self._begun.set()
         await self._send({"type": "http.response.start", "status": status, "headers": given})
 
     async def _body(self, body: bytes, *, more: bool = False) -> None:
+        self._ended = not more
         await self._send({"type": "http.response.body", "body": b"" if self._bodiless else body, "more_body": more})
 
 
@@ -231,8 +246,3 @@ def route_option(scope: Scope, name: str) -> Any:
 def request_header(scope: Scope, name: bytes) -> bytes:
     """The request's headers of that name as one list, or nothing."""
     return b", ".join(value for key, value in scope["headers"] if key == name)
-
-
-async def gone() -> Any:
-    """What the application receives of a client that wants no body: it has gone, so that a stream ends at once."""
-    return {"type": "http.disconnect"}

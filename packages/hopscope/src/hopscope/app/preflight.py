@@ -4,8 +4,11 @@ import errno
 import os
 import socket
 from pathlib import Path
+from typing import Any
 
 SQLITE_MAGIC = b"SQLite format 3\0"  # the first bytes of every SQLite file
+BACKLOG = 2048  # connections that wait to be accepted, as uvicorn's own
+ABSENT = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
 
 
 class CannotStart(Exception):
@@ -32,15 +35,48 @@ def check_database(database: str) -> None:
 
 def check_listen(host: str, port: int) -> None:
     """Raise CannotStart when the address cannot be listened on."""
+    for listener in listeners(host, port):
+        listener.close()
+
+
+def listeners(host: str, port: int) -> list[socket.socket]:
+    """Sockets that listen on every address of this name (localhost has two). Raises CannotStart when there is none."""
     try:
-        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-        with socket.socket(family, kind, protocol) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind(address)
+        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except socket.gaierror as exc:
         raise CannotStart(f"HOPSCOPE_LISTEN: {host} is no address of this machine ({exc.strerror})") from exc
-    except OSError as exc:
-        raise CannotStart(_why_not(host, port, exc)) from exc
+    made: list[socket.socket] = []
+    absent: OSError | None = None
+    for family, kind, protocol, _, address in dict.fromkeys(found):
+        try:
+            made.append(_listener(family, kind, protocol, address))
+        except OSError as exc:
+            if exc.errno not in ABSENT:
+                _close(made)
+                raise CannotStart(_why_not(host, port, exc)) from exc
+            absent = exc  # as ::1 of localhost, on a machine without IPv6
+    if not made and absent is not None:
+        raise CannotStart(_why_not(host, port, absent)) from absent
+    return made
+
+
+def _listener(family: int, kind: int, protocol: int, address: Any) -> socket.socket:
+    made = socket.socket(family, kind, protocol)
+    try:
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        made.bind(address)
+        made.listen(BACKLOG)
+    except OSError:
+        made.close()
+        raise
+    return made
+
+
+def _close(sockets: list[socket.socket]) -> None:
+    for one in sockets:
+        one.close()
 
 
 def _why_not(host: str, port: int, exc: OSError) -> str:

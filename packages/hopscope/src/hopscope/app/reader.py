@@ -6,10 +6,12 @@ May be started before the writer: it answers 503 with the reason until there is 
 import asyncio
 import contextlib
 import logging
+import os
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from importlib.metadata import version
+from pathlib import Path
 
 import uvicorn
 from litestar import Litestar
@@ -26,7 +28,11 @@ from hopscope.api.memo import Memo
 from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder, key_ring
 from hopscope.api.timings import Timings
+from hopscope.app import preflight
+from hopscope.app.build import build as build_of
+from hopscope.app.exit_codes import FAILED, REFUSED, STOPPED
 from hopscope.app.stop import StopToken
+from hopscope.config import kinds
 from hopscope.config.settings import Settings
 from hopscope.live.feed import Feed
 from hopscope.live.hub import Hub
@@ -50,9 +56,11 @@ class WeakKey(Exception):
 
 def create_app(settings: Settings) -> Litestar:
     """The application for these settings. Raises WeakKey."""
-    weakness = None if settings.api_key is None else access.weakness(settings.api_key)
-    if weakness is not None:
-        raise WeakKey(f"the API key (HOPSCOPE_API_KEY) must not be used: {weakness}")
+    if settings.api_key is not None:
+        try:
+            kinds.api_key(settings.api_key)
+        except ValueError as exc:
+            raise WeakKey(f"HOPSCOPE_API_KEY: {exc}") from exc
     context = make_context(settings)
 
     @asynccontextmanager
@@ -66,6 +74,7 @@ def create_app(settings: Settings) -> Litestar:
 def make_context(settings: Settings) -> Context:
     """The parts that the handlers share."""
     pool, clock = ReadPool(settings.database, size=WORKERS), Clock(settings.database)
+    made = build_of(os.environ, Path(web.__file__).parents[1])
     return Context(
         settings=settings,
         pool=pool,
@@ -80,6 +89,8 @@ def make_context(settings: Settings) -> Context:
         hub=Hub(),
         web=WebFiles(web.STATIC, web.INDEX, web.API_DOCS),
         version=version("hopscope"),
+        commit=made.commit,
+        build_time=made.time,
     )
 
 
@@ -114,13 +125,16 @@ async def keep_status(context: Context) -> None:
 
 
 def run(settings: Settings, *, stop: StopToken) -> int:
-    """Serve until `stop` is set; 0 after an orderly stop, 1 when the address cannot be used. Raises WeakKey."""
+    """Serve until `stop` is set; the exit code, REFUSED when the address cannot be used. Raises WeakKey."""
     app = create_app(settings)
+    try:
+        sockets = preflight.listeners(settings.host, settings.port)
+    except preflight.CannotStart as exc:
+        log.error("api.refused", error=str(exc))
+        return REFUSED
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it: strangers' broken requests, and chatter
     config = uvicorn.Config(
         app,
-        host=settings.host,
-        port=settings.port,
         loop="auto",  # uvloop and httptools where they are installed
         http="auto",
         ws="websockets-sansio",
@@ -136,12 +150,8 @@ def run(settings: Settings, *, stop: StopToken) -> int:
     )
     server = Server(config, app.state.context.hub, stop)
     log.info("api.starting", address=f"http://{settings.host}:{settings.port}")
-    try:
-        server.run()
-    except SystemExit:  # how uvicorn says that the address is taken or not ours
-        log.error("api.cannot_listen", address=f"{settings.host}:{settings.port}")
-        return 1
-    return 0
+    server.run(sockets=sockets)
+    return STOPPED if stop.is_set() else FAILED
 
 
 class Server(uvicorn.Server):

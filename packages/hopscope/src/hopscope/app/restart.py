@@ -2,7 +2,8 @@
 
 from dataclasses import dataclass
 
-PERMANENT = 78  # EX_CONFIG of sysexits.h: the child says that starting it again will not help
+from hopscope.app.exit_codes import REFUSED
+
 FIRST_DELAY_S = 0.5
 LONGEST_DELAY_S = 30.0
 HEALTHY_S = 60.0  # a child that ran so long begins with the first delay again
@@ -34,7 +35,7 @@ class GiveUp:
 
 def decide(ended: Ended) -> Restart | GiveUp:
     """Give up when the child says so, else restart, with a delay that doubles while it keeps failing."""
-    if ended.code == PERMANENT:
+    if ended.code == REFUSED:
         return GiveUp(ended.code)
     failures = 0 if ended.ran_s >= HEALTHY_S else ended.failures
     return Restart(min(FIRST_DELAY_S * 2**failures, LONGEST_DELAY_S), failures + 1)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from hopscope import log
 from hopscope.app import preflight
 from hopscope.app.child import stop_on_signals
-from hopscope.app.restart import PERMANENT
+from hopscope.app.exit_codes import REFUSED
 from hopscope.app.stop import StopToken
 from hopscope.app.supervise import ChildSpec, Supervisor
 from hopscope.config.settings import Settings
@@ -29,7 +29,7 @@ def run(settings: Settings, options: tuple[str, ...], *, announce: Callable[[str
     stop_on_signals(stop, again=hurry)
     ready = _Announcement(settings, announce)
     code = Supervisor(children(options), stop=stop, hurry=hurry, on_look=ready.look).run()
-    if code == PERMANENT:
+    if code == REFUSED:
         log.error("serve.ended", reason=stop.reason, hint="the message above says what to change")
     return code
 

@@ -8,6 +8,7 @@ import time
 from collections.abc import Sequence
 
 from hopscope import log
+from hopscope.app.exit_codes import FAILED, REFUSED, STOPPED
 from hopscope.app.migrating import gate_of, migrating
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
@@ -24,8 +25,6 @@ from hopscope.store.schema import SchemaError
 from hopscope.store.writing import Writer
 from meshwire import PUBLIC_KEY, KeyRing
 
-REFUSED = 78  # EX_CONFIG of sysexits.h: starting again without a change will not help
-FAILED = 1
 WATCH_S = 0.25  # how soon a pipeline that failed is noticed
 
 
@@ -113,7 +112,7 @@ def _ingest(decoder: Decoder, writer: Writer, retention: Retention, sources: Seq
         return FAILED
     chores.save()
     log.info("writer.stopped")
-    return 0
+    return STOPPED
 
 
 def _wind_down(sources: Sequence[Source], pipeline: Pipeline, thread: threading.Thread) -> None:

@@ -134,6 +134,7 @@ def listen(value: Any) -> tuple[str, int]:
 
 
 def api_key(value: Any) -> str:
+    """A key that nobody guesses and a header can carry. The sentence of a refusal never repeats it."""
     key = str(string(longest=200)(value))
     plain = key.lower().replace("_", "-").replace(" ", "-")
     if any(word in plain and len(plain) < len(word) + KEY_LENGTH for word in WELL_KNOWN):
@@ -142,7 +143,7 @@ def api_key(value: Any) -> str:
         raise ValueError(
             f"is too weak: at least {KEY_LENGTH} characters, 8 of them different; try: openssl rand -hex 24"
         )
-    if not key.isascii():
+    if not (key.isascii() and key.isprintable()):
         raise ValueError("must be plain ASCII, because it travels in a header")
     return key
 

@@ -17,8 +17,10 @@ from meshwire import hashtag_key
 
 DEFAULT_FILE = Path("hopscope.toml")
 SOURCES = "sources"
-# Variables that are not settings: where the file is, and what the repository's own tests read.
-OTHER_VARIABLES = frozenset({"HOPSCOPE_CONFIG", "HOPSCOPE_APT", "HOPSCOPE_REQUIRE"})
+# Variables that are not settings: where the file is, what an image says of itself, and what our own tests read.
+OTHER_VARIABLES = frozenset(
+    {"HOPSCOPE_CONFIG", "HOPSCOPE_COMMIT", "HOPSCOPE_BUILD_TIME", "HOPSCOPE_APT", "HOPSCOPE_REQUIRE"}
+)
 # Kubernetes tells every pod about a service named "hopscope" in variables of these names.
 OF_KUBERNETES = ("HOPSCOPE_SERVICE_", "HOPSCOPE_PORT")
 
