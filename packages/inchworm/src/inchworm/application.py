@@ -1,6 +1,7 @@
 """The front door: run migrations, leave an operator's request. Composes clock, database, gate and runner."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from inchworm import ledger, pace
@@ -89,7 +90,7 @@ class Runner:
                 clock=self._clock,
                 stop=stop,
                 gate=self._gate,
-                settings=self._settings,
+                settings=replace(self._settings, pace=db.dialect.paced(self._settings.pace)),
                 source_of=self._source,
             )
             return engine.run(linger=linger)

@@ -115,8 +115,9 @@ class StatusReader:
                 return ()
             entries = ledger.entries(reads)
             requests = {r.name: r.text for r in ledger.open_requests(reads)} if ledger.is_ours(reads, self._db) else {}
+            gone = frozenset(e.holder for e in entries if e.holder is not None and _is_gone(e, self._db))
         wall_s = self._clock.wall()
-        return tuple(status_of(e, requests.get(e.name), self._known, wall_s) for e in entries)
+        return tuple(status_of(e, requests.get(e.name), self._known, wall_s, gone) for e in entries)
 
     def close(self) -> None:
         """Release the connection; may be called twice, and `read` opens it again."""
@@ -137,8 +138,18 @@ def read_status(
         return reader.read()
 
 
-def status_of(entry: Entry, requested: str | None, known: frozenset[str] | None, wall_s: float) -> MigrationStatus:
-    """A ledger row as a status; pure but for asking whether the holder's process lives."""
+def _is_gone(entry: Entry, db: Database) -> bool:
+    """Whether its holder has ended, as runners judge it: at once here and where the database knows who is connected."""
+    if entry.status not in ACTIVE or entry.holder is None:
+        return False
+    dead = is_dead(entry.holder)
+    return db.is_gone(entry.holder) if dead is None else dead
+
+
+def status_of(
+    entry: Entry, requested: str | None, known: frozenset[str] | None, wall_s: float, gone: frozenset[str]
+) -> MigrationStatus:
+    """A ledger row as a status; pure. gone: holders that have ended."""
     problems: list[str] = []
 
     def time_of(column: str, text: str | None) -> datetime | None:
@@ -148,7 +159,7 @@ def status_of(entry: Entry, requested: str | None, known: frozenset[str] | None,
             problems.append(f"{column} holds {text!r}, which is not a time")
             return None
 
-    status, reason = _reading(entry, known)
+    status, reason = _reading(entry, known, gone)
     if status is Status.UNKNOWN:
         problems.append(f"status {entry.status_text!r} is not one that this version knows")
     started, ended = time_of("started_at", entry.started_at), time_of("ended_at", entry.ended_at)
@@ -181,12 +192,12 @@ def status_of(entry: Entry, requested: str | None, known: frozenset[str] | None,
     )
 
 
-def _reading(entry: Entry, known: frozenset[str] | None) -> tuple[Status, str | None]:
+def _reading(entry: Entry, known: frozenset[str] | None, gone: frozenset[str]) -> tuple[Status, str | None]:
     status = entry.status
     if known is not None and entry.name not in known and status in (*STARTABLE, Status.PAUSED):
         return Status.PARKED, "no migration of this name is defined in the running code"
-    if status in ACTIVE and entry.holder is not None and is_dead(entry.holder):
-        holder = parse_holder(entry.holder)
+    if status in ACTIVE and entry.holder in gone:
+        holder = parse_holder(entry.holder or "")
         return Status.INTERRUPTED, f"crashed: {holder.described if holder else entry.holder} is gone"
     return status, entry.reason
 

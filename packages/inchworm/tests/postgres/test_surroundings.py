@@ -155,6 +155,19 @@ def test_a_holder_on_another_machine_that_is_connected_is_left_alone(harness: Po
     assert harness.rows(target, "select distinct n from parents") == [(0,)]
 
 
+def test_status_says_that_a_holder_on_another_machine_is_gone_and_does_not_while_it_is_connected(
+    harness: PostgresHarness,
+) -> None:
+    target, clock = family(harness, parents=5), FakeClock()
+    far = far_holder(target, harness, clock)
+    (gone,) = inchworm.read_status(target)
+    assert (gone.status, gone.reason) == (Status.INTERRUPTED, "crashed: pid 4711 on elsewhere is gone")
+    with psycopg.connect(target) as alive:
+        alive.execute(f"select pg_advisory_lock_shared({SPACE}, {process_number(str(far))})")
+        (there,) = inchworm.read_status(target)
+    assert there.status is Status.RUNNING
+
+
 # -- indexes
 
 
@@ -296,7 +309,11 @@ def test_operators_steer_over_the_url_and_status_never_writes(harness: PostgresH
             stop.set("test")
 
     runner = inchworm.Runner(
-        target, [count_up()], first_rows=20, open_with=lambda _: Observed(harness.open(target), interrupt)
+        target,
+        [count_up()],
+        first_rows=20,
+        stall_budget_ms=10_000,
+        open_with=lambda _: Observed(harness.open(target), interrupt),
     )
     runner.run(stop=stop)
     assert inchworm.request(target, "count_up", "pause", by="ada") == "paused"

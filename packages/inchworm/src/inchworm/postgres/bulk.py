@@ -15,6 +15,7 @@ FEWEST_ROWS = 8  # below, a pipeline of single statements is as fast
 _OTHER_LEXERS = ("$", "[", "\\", "`")  # spellings that `statement` does not read as PostgreSQL does
 _OTHER_ROWS = {"select", "from", "returning", "with", "current", "only", "as"}  # may see other rows, or other names
 _EXACT = 1 << 53  # whole numbers that even a floating-point column tells apart
+_WHOLE = ("::int4[]", "::int8[]")
 _ELEMENT = {int: "int8", float: "float8", bool: "bool", Decimal: "numeric", bytes: "bytea"}
 
 
@@ -30,10 +31,10 @@ class Bulk:
 
 @dataclass(frozen=True, slots=True)
 class Filled:
-    """One statement with its arrays."""
+    """One statement with its arrays; those of whole numbers as PostgreSQL writes them, which is half of the work."""
 
     text: str
-    arrays: list[list[SqlValue]]
+    arrays: "list[list[SqlValue] | str]"
 
 
 @lru_cache(maxsize=256)
@@ -96,11 +97,16 @@ def fill(bulk: Bulk, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]],
     text = (
         f"{bulk.update.format(*places_of)}\n{source}\n{bulk.where.format(*places_of)}\nreturning _inchworm._inchworm_at"
     )
-    return Filled(text, arrays)
+    written = [_written(array) if e in _WHOLE else array for array, e in zip(arrays, elements, strict=True)]
+    return Filled(text, written)
 
 
 def _all_differ(array: Sequence[SqlValue]) -> bool:
     return all(type(v) is int and -_EXACT < v < _EXACT for v in array) and len(set(array)) == len(array)
+
+
+def _written(array: Sequence[SqlValue]) -> str:
+    return "{" + ",".join(["NULL" if value is None else str(value) for value in array]) + "}"
 
 
 def _element(array: Sequence[SqlValue], inferred: str) -> str | None:
@@ -110,5 +116,6 @@ def _element(array: Sequence[SqlValue], inferred: str) -> str | None:
         return f"::text[]::{inferred}[]" if inferred else None
     kind = kinds.pop() if len(kinds) == 1 else None
     if kind is int:
-        return "::int4[]" if all(v is None or -(1 << 31) <= int(str(v)) < 1 << 31 for v in array) else "::int8[]"
+        numbers = [v for v in array if type(v) is int] or [0]
+        return _WHOLE[not -(1 << 31) <= min(numbers) <= max(numbers) < 1 << 31]
     return f"::{_ELEMENT[kind]}[]" if kind in _ELEMENT else None

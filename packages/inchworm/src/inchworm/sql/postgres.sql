@@ -136,8 +136,8 @@ where relid = to_regclass(:relation) and n_dead_tup > greatest(n_live_tup, :floo
 select pg_try_advisory_lock_shared(:space, :process)
 
 -- name: is_announced
--- before a runner takes over from a holder on another machine
-select exists (
+-- before a runner takes over from a holder on another machine, and for status; a standby cannot know
+select pg_is_in_recovery() or exists (
   select from pg_locks where locktype = 'advisory' and granted and objsubid = 2
     and database = (select oid from pg_database where datname = current_database())
     and classid::bigint = :space and objid::bigint = :process
