@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Mosquitto, free_port
+from meshes import Mesh
 from truth_check import differences
 
 from hopscope.app import writer
@@ -24,13 +25,13 @@ from hopscope.generate.stream import Simulation
 from hopscope.generate.truth import Truth
 from hopscope.ingest.sources import Deliver
 from hopscope.model import Message
+from hopscope.store import connection
 from hopscope.store.connection import DatabaseMissing, open_reader
 from hopscope.store.lock import WriterLock, writer_alive
 
 PROCESS = """
 import signal, sys
 from hopscope import log
-from hopscope.app.exit_codes import FAILED, REFUSED
 from hopscope.app.stop import StopToken
 from hopscope.app.writer import run
 from hopscope.config.settings import MqttSource, Settings
@@ -139,6 +140,51 @@ def test_a_second_writer_is_refused(tmp_path: Path, caplog: pytest.LogCaptureFix
     with WriterLock.acquire(database):
         assert writer.run(Settings(database), stop=StopToken()) == REFUSED
     assert "another hopscope writes" in caplog.text
+
+
+def cut(database: Path) -> None:
+    """A file of which the end is missing."""
+    with database.open("r+b") as file:
+        file.truncate(5000)
+
+
+def overwritten(database: Path) -> None:
+    """A file whose header alone is right."""
+    content = database.read_bytes()
+    database.write_bytes(content[:100] + b"\xaa" * (len(content) - 100))
+
+
+@pytest.mark.parametrize("damage", [cut, overwritten])
+def test_a_damaged_database_is_refused_with_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: Callable[[Path], None]
+) -> None:
+    database = tmp_path / "mesh.db"
+    Mesh(database).close()
+    damage(database)
+    assert writer.run(Settings(str(database)), stop=StopToken()) == REFUSED
+    assert "is damaged" in caplog.text
+    assert "put a backup in its place" in caplog.text
+    assert "Traceback" not in caplog.text
+
+
+def test_a_database_that_somebody_else_holds_is_tried_again(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "BUSY_TIMEOUT_MS", 10)
+    mesh = Mesh(tmp_path / "mesh.db")
+    mesh.db.execute("begin immediate")
+    assert writer.run(Settings(str(mesh.path)), stop=StopToken()) == FAILED
+    assert "another program holds the database" in caplog.text
+    mesh.db.execute("rollback")
+    mesh.close()
+
+
+def test_a_lock_that_cannot_be_made_is_refused_with_what_to_do(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "mesh.db.lock").mkdir()
+    assert writer.run(Settings(str(tmp_path / "mesh.db")), stop=StopToken()) == REFUSED
+    assert "let the user that runs hopscope write this file" in caplog.text
 
 
 def test_a_pipeline_that_fails_ends_the_writer(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:

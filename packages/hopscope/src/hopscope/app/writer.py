@@ -18,8 +18,8 @@ from hopscope.ingest.mqtt import MqttSource, client_id
 from hopscope.ingest.pipeline import Pipeline
 from hopscope.ingest.sources import AcknowledgingSource, ConnectedSource, Source, StateBoard
 from hopscope.store import connection, schema
-from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
-from hopscope.store.lock import WriterAlive, WriterLock
+from hopscope.store.errors import StoreDamaged, StoreUnavailable, UnsupportedDatabase, translated
+from hopscope.store.lock import LockUnusable, WriterAlive, WriterLock
 from hopscope.store.retention import Retention
 from hopscope.store.schema import SchemaError
 from hopscope.store.writing import Writer
@@ -37,7 +37,13 @@ def run(settings: Settings, *, stop: StopToken, extra_sources: Sequence[Source] 
         check_database(settings.database)
         with WriterLock.acquire(settings.database):
             return _run_locked(settings, stop, extra_sources)
-    except (WriterAlive, SchemaError, UnsupportedDatabase) as exc:
+    except StoreUnavailable as exc:
+        log.error("writer.cannot_start", error=str(exc), hint="another program holds the database, or its disk is full")
+        return FAILED
+    except StoreDamaged as exc:
+        log.error("writer.refused", error=f"{settings.database} is damaged ({exc}): put a backup in its place")
+        return REFUSED
+    except (WriterAlive, LockUnusable, SchemaError, UnsupportedDatabase) as exc:
         log.error("writer.refused", error=str(exc))
         return REFUSED
 
@@ -71,16 +77,14 @@ def feeds(settings: Settings) -> dict[str, Feed]:
 
 
 def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Source]) -> int:
-    db = connection.open_writer(settings.database)
+    with translated():
+        db = connection.open_writer(settings.database)
     try:
-        schema.prepare(db)
+        with translated():
+            schema.prepare(db)
         gate, keys = gate_of(settings.database), key_ring(settings)
         writer = Writer(db, turn=gate.live)
-        database_id = writer.database_id()
-        sources: list[Source] = [
-            MqttSource(broker, client_id=client_id(database_id, broker.name)) for broker in settings.sources
-        ]
-        sources += extra_sources
+        sources = [*_brokers(settings, writer), *extra_sources]
         writer.forget_connections()
         for source in sources:
             address = source.address if isinstance(source, ConnectedSource) else None
@@ -90,6 +94,11 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
             return _ingest(Decoder(feeds(settings), keys), writer, retention, sources, stop)
     finally:
         db.close()
+
+
+def _brokers(settings: Settings, writer: Writer) -> list[Source]:
+    database_id = writer.database_id()
+    return [MqttSource(broker, client_id=client_id(database_id, broker.name)) for broker in settings.sources]
 
 
 def _ingest(decoder: Decoder, writer: Writer, retention: Retention, sources: Sequence[Source], stop: StopToken) -> int:

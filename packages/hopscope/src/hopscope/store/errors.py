@@ -14,6 +14,10 @@ class StoreUnavailable(StoreError):
     """The database cannot take a write now: busy, disk full, or an I/O error. Trying again later may help."""
 
 
+class StoreDamaged(StoreError):
+    """The database's content is not what it must be. Trying again does not help; a backup does."""
+
+
 class RecordRefused(StoreError):
     """The database refused a value. Trying again does not help; the other records of the batch may be fine."""
 
@@ -37,15 +41,18 @@ PASSING = (
     apsw.InterruptError,
     apsw.ProtocolError,
 )
+DAMAGE = (apsw.CorruptError, apsw.NotADBError)
 OF_A_VALUE = (apsw.ConstraintError, apsw.MismatchError, apsw.TooBigError, ValueError, TypeError, OverflowError)
 
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Raise ours for the driver's passing troubles and for refused values. Corruption and wrong SQL pass through."""
+    """Raise ours for the driver's passing troubles, for damage and for refused values. Wrong SQL passes through."""
     try:
         yield
     except PASSING as exc:
         raise StoreUnavailable(f"{type(exc).__name__}: {exc}") from exc
+    except DAMAGE as exc:
+        raise StoreDamaged(f"{type(exc).__name__}: {exc}") from exc
     except OF_A_VALUE as exc:
         raise RecordRefused(f"{type(exc).__name__}: {exc}") from exc

@@ -24,6 +24,13 @@ class WriterAlive(Exception):
         self.database, self.holder = database, holder
 
 
+class LockUnusable(Exception):
+    """The file of the lock cannot be opened or made; str() says why and what to do."""
+
+    def __init__(self, path: Path, why: OSError) -> None:
+        super().__init__(f"{path}: {why.strerror}: let the user that runs hopscope write this file and its directory")
+
+
 class WriterLock:
     """The right to write one database. Taken by `acquire`, given back by `release` or by the end of the process.
 
@@ -35,10 +42,13 @@ class WriterLock:
 
     @classmethod
     def acquire(cls, database: str) -> "WriterLock":
-        """Take the lock of a database file. Raises WriterAlive when another process has it."""
+        """Take the lock of a database file. Raises WriterAlive when another process has it, or LockUnusable."""
         path = lock_path(database)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        except OSError as exc:
+            raise LockUnusable(path, exc) from exc
         deadline = time.monotonic() + PATIENCE_S
         while not _try(descriptor, fcntl.LOCK_EX):
             if time.monotonic() > deadline:
