@@ -1,6 +1,7 @@
 """The writer process: it starts whatever the brokers do, drains when it stops, and survives being killed."""
 
 import itertools
+import json
 import os
 import signal
 import subprocess
@@ -8,11 +9,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
+import paho.mqtt.client as paho
 import pytest
 from brokers import Mosquitto, free_port
 from meshes import Mesh
+from paho.mqtt.enums import CallbackAPIVersion
 from truth_check import differences
 
 from hopscope.app import writer
@@ -28,6 +32,7 @@ from hopscope.model import Message
 from hopscope.store import connection
 from hopscope.store.connection import DatabaseMissing, open_reader
 from hopscope.store.lock import WriterLock, writer_alive
+from hopscope.store.writing import Writer
 
 PROCESS = """
 import signal, sys
@@ -263,3 +268,69 @@ def test_nothing_is_lost_or_doubled_when_the_writer_is_killed_three_times(
     process.terminate()
     assert process.wait(PATIENCE_S) == 0
     assert differences(str(database), truth.to_json()) == []
+
+
+PACKETS, STATUS = "meshcore/+/+/packets", "meshcore/+/+/status"
+
+
+@contextmanager
+def running(settings: Settings) -> Iterator[None]:
+    """A writer in a thread, connected."""
+    stop = StopToken()
+    thread = threading.Thread(target=writer.run, args=(settings,), kwargs={"stop": stop})
+    thread.start()
+    try:
+        until(lambda: ask(Path(settings.database), "select count(*) from sources where connected") == 1)
+        yield
+    finally:
+        stop.set("test")
+        thread.join()
+
+
+def say(broker: Mosquitto, *kinds: str) -> None:
+    """Publish a record that cannot be used on the topic of each kind, in this order."""
+    client = paho.Client(CallbackAPIVersion.VERSION2)
+    client.connect("127.0.0.1", broker.port)
+    client.loop_start()
+    for kind in kinds:
+        client.publish(f"meshcore/SEA/{'A3' * 32}/{kind}", b"{", qos=1).wait_for_publish(PATIENCE_S)
+    client.disconnect()
+    client.loop_stop()
+
+
+@pytest.mark.mosquitto
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_a_topic_that_left_the_configuration_is_given_back_to_the_broker(tmp_path: Path, protocol: str) -> None:
+    database = tmp_path / "mesh.db"
+    received = "select sum(records) from sources"
+    with Mosquitto(tmp_path) as broker:
+
+        def settings(*topics: str) -> Settings:
+            return Settings(str(database), sources=(MqttSource("one", broker.url, topics=topics, protocol=protocol),))
+
+        def held() -> list[str]:
+            with closing(open_reader(str(database))) as db:
+                return list(json.loads(db.execute("select value from meta where key like 'subscribed:%'").get))
+
+        with running(settings(PACKETS, STATUS)):
+            say(broker, "status", "packets")
+            until(lambda: ask(database, received) == 2)
+        with running(settings(PACKETS)):
+            until(lambda: held() == [PACKETS])
+            say(broker, "status", "packets")
+            until(lambda: ask(database, received) >= 3)
+            say(broker, "packets")
+            until(lambda: ask(database, received) >= 4)
+        assert ask(database, received) == 4, "what was published on the topic that left did not come"
+
+
+def test_what_may_be_subscribed_is_remembered_until_the_broker_took_it_back(tmp_path: Path) -> None:
+    mesh = Mesh(tmp_path / "mesh.db")
+    store = Writer(mesh.db)
+    assert store.wanting("a@x", ["1", "2"]) == ()
+    assert store.wanting("a@x", ["2", "3"]) == ("1",)
+    assert store.wanting("a@x", ["3"]) == ("1", "2"), "the broker has not answered yet"
+    assert store.wanting("a@y", ["3"]) == (), "another broker knows nothing of it"
+    store.settled("a@x", ["3"])
+    assert store.wanting("a@x", ["3"]) == ()
+    mesh.close()

@@ -16,7 +16,7 @@ from hopscope.ingest.decoding import Decoder
 from hopscope.ingest.envelope import Feed
 from hopscope.ingest.mqtt import MqttSource, client_id
 from hopscope.ingest.pipeline import Pipeline
-from hopscope.ingest.sources import AcknowledgingSource, ConnectedSource, Source, StateBoard
+from hopscope.ingest.sources import AcknowledgingSource, ConnectedSource, Source, StateBoard, SubscribingSource
 from hopscope.store import connection, schema
 from hopscope.store.errors import StoreDamaged, StoreUnavailable, UnsupportedDatabase, translated
 from hopscope.store.lock import LockUnusable, WriterAlive, WriterLock
@@ -84,11 +84,8 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
             schema.prepare(db)
         gate, keys = gate_of(settings.database), key_ring(settings)
         writer = Writer(db, turn=gate.live)
-        sources = [*_brokers(settings, writer), *extra_sources]
-        writer.forget_connections()
-        for source in sources:
-            address = source.address if isinstance(source, ConnectedSource) else None
-            writer.register_source(source.name, kind=source.kind, address=address)
+        sources = [*_brokers(settings, writer.database_id()), *extra_sources]
+        _introduce(sources, writer)
         retention = Retention(db, days=settings.retention_days, turn=gate.live)
         with migrating(settings, keys, stop=stop):
             return _ingest(Decoder(feeds(settings), keys), writer, retention, sources, stop)
@@ -96,9 +93,18 @@ def _run_locked(settings: Settings, stop: StopToken, extra_sources: Sequence[Sou
         db.close()
 
 
-def _brokers(settings: Settings, writer: Writer) -> list[Source]:
-    database_id = writer.database_id()
+def _brokers(settings: Settings, database_id: str) -> list[Source]:
     return [MqttSource(broker, client_id=client_id(database_id, broker.name)) for broker in settings.sources]
+
+
+def _introduce(sources: Sequence[Source], writer: Writer) -> None:
+    """Make sources known before their first record, and tell them what their brokers may remember from before."""
+    writer.forget_connections()
+    for source in sources:
+        address = source.address if isinstance(source, ConnectedSource) else None
+        writer.register_source(source.name, kind=source.kind, address=address)
+        if isinstance(source, SubscribingSource):
+            source.unwanted = writer.wanting(source.session, source.topics)
 
 
 def _ingest(decoder: Decoder, writer: Writer, retention: Retention, sources: Sequence[Source], stop: StopToken) -> int:
@@ -149,6 +155,7 @@ class _Chores:
     def __init__(self, writer: Writer, retention: Retention, sources: Sequence[Source]) -> None:
         self._writer, self._retention = writer, retention
         self._board = StateBoard(source for source in sources if isinstance(source, ConnectedSource))
+        self._giving_back = [one for one in sources if isinstance(one, SubscribingSource) and one.unwanted]
         self._turns = -1
 
     def do_what_is_due(self) -> None:
@@ -159,6 +166,8 @@ class _Chores:
         except StoreUnavailable as exc:
             log.debug("retention.not_now", error=str(exc))
         self._save_when_due(now_ms)
+        if self._giving_back:
+            self._remember_what_is_given_back()
 
     def _save_when_due(self, now_ms: int) -> None:
         if not self._board.due(now_ms):
@@ -168,6 +177,15 @@ class _Chores:
             self.save()
         else:
             self._board.saved(states, now_ms)
+
+    def _remember_what_is_given_back(self) -> None:
+        for source in [one for one in self._giving_back if not one.unwanted]:
+            try:
+                self._writer.settled(source.session, source.topics)
+            except StoreUnavailable as exc:
+                log.debug("subscriptions.not_saved", error=str(exc))
+            else:
+                self._giving_back.remove(source)
 
     def save(self) -> None:
         """Store them now. A busy database is no reason to stop: the next time will do."""

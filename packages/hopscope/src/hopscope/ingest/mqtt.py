@@ -100,6 +100,7 @@ class MqttSource:
         now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
     ) -> None:
         """Raises ValueError for an address that is none."""
+        self.unwanted: tuple[str, ...] = ()  # topics that our session may hold from before; set before `start`
         self._broker, self._client_id, self._now_ms = broker, broker.client_id or client_id, now_ms
         self._endpoint = endpoint(broker.url)
         self._connection = Connection(broker.name, self.address)
@@ -116,6 +117,16 @@ class MqttSource:
     def name(self) -> str:
         """As configured."""
         return self._broker.name
+
+    @property
+    def session(self) -> str:
+        """What a broker keeps for us is found by this name."""
+        return f"{self._client_id}@{self.address}"
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """As configured."""
+        return self._broker.topics
 
     @property
     def address(self) -> str:
@@ -196,6 +207,7 @@ class MqttSource:
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.on_connect, client.on_disconnect = self._on_connect, self._on_disconnect
         client.on_subscribe, client.on_message = self._on_subscribe, self._on_message
+        client.on_unsubscribe = self._on_unsubscribe
         # Without this, paho would write to the socket in whatever thread acknowledges, across our own writes.
         client.on_socket_register_write = _leave_writing_to_the_loop
         return client
@@ -264,12 +276,28 @@ class MqttSource:
         self._heard_at_s = self._opened_at_s = time.monotonic()
         self._connection.opened(self._now_ms())
         log.debug("mqtt.session", source=self.name, present=flags.session_present)
+        self._give_back(client, session_present=flags.session_present)
         qos = min(self._broker.qos, 1)  # QoS 2 costs a round trip more and adds nothing: copies are recognised anyway
         if self._broker.protocol == "5":
             options = SubscribeOptions(qos=qos, retainHandling=SubscribeOptions.RETAIN_SEND_IF_NEW_SUB)
             client.subscribe([(topic, options) for topic in self._broker.topics])
         else:
             client.subscribe([(topic, qos) for topic in self._broker.topics])
+
+    def _give_back(self, client: Client, *, session_present: bool) -> None:
+        """A topic that left the configuration stays in the session until we say that we do not want it."""
+        if self.unwanted and session_present:
+            log.info("mqtt.unsubscribing", source=self.name, topics=", ".join(self.unwanted))
+            client.unsubscribe(list(self.unwanted))
+        else:
+            self.unwanted = ()
+
+    def _on_unsubscribe(self, _: Client, __: object, ___: int, reasons: Any, ____: object) -> None:
+        refused = [str(reason) for reason in reasons if reason.is_failure]  # MQTT 3.1.1 gives no reasons
+        if refused:
+            self._connection.failed("the broker keeps a subscription that we gave back: " + ", ".join(refused))
+        else:
+            self.unwanted = ()
 
     def _on_subscribe(self, _: Client, __: object, ___: int, reasons: Any, ____: object) -> None:
         answers = zip(self._broker.topics, reasons, strict=False)

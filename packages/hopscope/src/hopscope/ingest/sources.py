@@ -54,6 +54,21 @@ class ConnectedSource(Protocol):
         """How it does now."""
 
 
+@runtime_checkable
+class SubscribingSource(Protocol):
+    """A source whose other side remembers for us what we subscribed, also while we are away."""
+
+    unwanted: tuple[str, ...]  # topics that it may remember from before; set before `start`, empty once given back
+
+    @property
+    def session(self) -> str:
+        """What is remembered for us is found by this name."""
+
+    @property
+    def topics(self) -> tuple[str, ...]:
+        """What is wanted."""
+
+
 class Connection:
     """The state of a source's connection, told by its thread and read by the writer's. Logs each change once."""
 

@@ -5,13 +5,14 @@ Keeps nothing in memory between batches that a rollback could make wrong. Decide
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, field
 
 import apsw
 
 from hopscope.model import Heard, Ignored, Record, Rejected, SourceState, StatusReport, TurnStats
+from hopscope.store import subscriptions
 from hopscope.store.connection import sql, transaction
 from hopscope.store.errors import UnknownSource, translated
 from hopscope.store.receptions import Receptions
@@ -55,6 +56,15 @@ class Writer:
         """Mark every source as not connected: the truth when a writer starts. Raises StoreUnavailable."""
         with translated(), transaction(self._db):
             self._db.execute(self._sql["forget_connections"])
+
+    def wanting(self, session: str, topics: Collection[str]) -> tuple[str, ...]:
+        """Remember what a broker's session is about to hold; what else it may hold. Raises StoreUnavailable."""
+        return subscriptions.wanting(self._db, session, topics)
+
+    def settled(self, session: str, topics: Collection[str]) -> None:
+        """Remember that a broker's session holds these and no others. Raises StoreUnavailable."""
+        with self._turn():
+            subscriptions.settled(self._db, session, topics)
 
     def database_id(self) -> str:
         """What tells this database from any other."""

@@ -2,7 +2,8 @@
 -- Every time is an INTEGER of milliseconds since 1970-01-01 UTC. Server receive time unless the column says otherwise.
 -- Frames, hashes and node keys are BLOBs; what can be decoded from a frame is decoded when it is read, not stored.
 
--- Facts about this file: schema_version, database_id (random; prefixes live event ids), created_at.
+-- Facts about this file: schema_version, database_id (random; prefixes live event ids), created_at, and as
+-- "subscribed:CLIENT@BROKER" the topics (JSON) that a broker's session of ours may hold.
 create table meta (
     key   text primary key,
     value text not null

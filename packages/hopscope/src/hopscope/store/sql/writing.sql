@@ -173,3 +173,9 @@ on conflict (component) do update set at = excluded.at, turns = excluded.turns, 
 
 -- name: database_id
 select value from meta where key = 'database_id'
+
+-- name: subscribed
+select value from meta where key = ?
+
+-- name: save_subscribed
+insert into meta (key, value) values (?, ?) on conflict (key) do update set value = excluded.value
