@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from inchworm.checkpoint import CHECKPOINT_PAGES, RESTART_PAGES
 from inchworm.ports import Limits
 from inchworm.sqlite.driver import Driver, open_path
-from inchworm.sqlite.governor import CHECKPOINT_PAGES, DISK_FLOOR, NOOP, RESTART_PAGES, WAL_TOO_LONG, Governor
+from inchworm.sqlite.governor import DISK_FLOOR, NOOP, WAL_TOO_LONG, Governor
 from inchworm.sqlite.versions import parse_version
 from inchworm.testing import FakeClock
 

@@ -54,6 +54,11 @@ def test_a_crowd_lengthens_the_gap_until_every_handler_has_looked() -> None:
     assert pace.gap(turned(1, 0.06, strangers=True, crowd=9), crowded_s=0.0) >= pace.BACKOFF_MS[-1] / 1000
 
 
+def test_a_pause_that_a_clock_rounds_down_is_a_pause() -> None:
+    assert pace.crowded(0.1, 0.006, pace.LISTEN_S - 1e-9) == 0.006
+    assert pace.crowded(0.1, 0.006, pace.LISTEN_S / 2) > 0.1
+
+
 def test_a_turn_never_aims_past_ten_milliseconds() -> None:
     assert pace_for(1000).turn_s <= 0.01
     assert pace_for(50).deadline_s == 0.05

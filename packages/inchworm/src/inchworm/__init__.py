@@ -27,7 +27,7 @@ How the parts fit, top to bottom (each knows only what is below it):
     gate lease report quiet   live writers first; who lives; what a run returns; hours of rest
     model keyset order        a migration as data; the statements that walk a key; `after`
     ports         what an adapter implements
-    states cursor pace drift trouble cost progress statement queries   pure: no clock, no database
+    states cursor pace checkpoint drift trouble cost progress statement queries   pure: no clock, no database
     errors clock
 
 Walk of a slice: `walk` selects the next keys and lets `forms` compute on one snapshot; `turns` takes a write turn in

@@ -8,7 +8,13 @@ from dataclasses import dataclass
 # Delays of sqlite3_busy_timeout's handler, in ms (main.c, sqliteDefaultBusyCallback); from then on every 100 ms.
 BACKOFF_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
 
-BUDGET = "stall budget"  # the reason under which gaps and shortened turns are booked
+# Reasons for not working that are the machine's own; what operators ask for, and full disks, are not among them.
+BUDGET = "stall budget"  # gaps and shortened turns
+LOCKED = "another writer holds the lock"
+LIVE = "live writer first"
+CHECKPOINT = "checkpoint"
+BUSY = "database busy"
+MACHINE_WAITS = frozenset({BUDGET, LOCKED, LIVE, CHECKPOINT, BUSY})
 
 FIRST_ROWS = 250  # measured: 250 rows of one column are 2-3 ms of lock on a laptop-class machine
 MOST_ROWS = 5_000  # more rows gain < 3 % of total time and make an interrupted slice expensive
@@ -88,6 +94,11 @@ LISTEN_S = 0.015  # … is followed by one pause, so that a first stranger is me
 MOST_CROWD = 2  # the gap is then four times the one for a single stranger: 80 % of the time is theirs
 CROWD_TURNS = 4  # turns that had the lock at once before the crowd counts as one smaller
 LONGEST_GAP_S = 0.12  # 1.2 polls of a handler that has backed off as far as it goes: then everybody has looked
+
+
+def crowded(crowded_s: float, hold_s: float, free_s: float) -> float:
+    """Lock time since the last pause that meets a first stranger, after a turn that began `free_s` after the last."""
+    return hold_s + (crowded_s if free_s < 0.99 * LISTEN_S else 0.0)  # a clock may round the pause down
 
 
 def gap(turned: Turned, *, crowded_s: float) -> float:

@@ -46,7 +46,7 @@ def remedy(fault: DatabaseFault, *, rows: int, failures: int) -> Remedy:
     if isinstance(fault, Busy):
         if failures >= pace.RETRIES:
             raise fault
-        return Remedy(Do.WAIT, pace.retry_delay(failures + 1), "database busy")
+        return Remedy(Do.WAIT, pace.retry_delay(failures + 1), pace.BUSY)
     if isinstance(fault, DeadlineExceeded | RowRefused):
         if rows > 1:
             return Remedy(Do.HALVE)

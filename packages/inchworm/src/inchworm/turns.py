@@ -18,11 +18,7 @@ from inchworm.progress import Timesheet
 
 T = TypeVar("T")
 
-BUDGET = pace.BUDGET
-LOCKED = "another writer holds the lock"
 RECONNECTING = "the connection to the server was lost"
-LIVE = "live writer first"
-CHECKPOINT = "checkpoint"
 STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
 
 
@@ -86,7 +82,7 @@ class Turns:
                     self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self._patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
-                sheet.switch(RECONNECTING if isinstance(problem, ConnectionLost) else LOCKED, now)
+                sheet.switch(RECONNECTING if isinstance(problem, ConnectionLost) else pace.LOCKED, now)
                 self.clock.sleep(pace.lock_delay(attempt), stop)
                 attempt += 1
                 attend()
@@ -97,7 +93,7 @@ class Turns:
         begun: float | None = None
         try:
             with ExitStack() as stack:
-                sheet.switch(LIVE, self.clock.monotonic())
+                sheet.switch(pace.LIVE, self.clock.monotonic())
                 self._look(stack.enter_context(self._gate.migration(stop)))
                 turn = stack.enter_context(self.db.turn(limit_s=limit_s))
                 begun = self.clock.monotonic()
@@ -137,7 +133,7 @@ class Turns:
     def _released(self, begun: float) -> None:
         """Also after a rollback: a lock that was held is a lock that was held."""
         now, lock = self.clock.monotonic(), self.lock
-        lock.crowded_s = now - begun + (lock.crowded_s if begun - lock.released_at < pace.LISTEN_S else 0.0)
+        lock.crowded_s = pace.crowded(lock.crowded_s, now - begun, begun - lock.released_at)
         lock.longest_hold_s = max(lock.longest_hold_s, now - begun)
         lock.released_at = now
         lock.served = False
@@ -157,13 +153,13 @@ class Turns:
     def _rest(self, sheet: Timesheet, stop: StopLike) -> None:
         missing = self.lock.released_at + self.lock.gap_s - self.clock.monotonic()
         if missing > 0:
-            sheet.switch(BUDGET, self.clock.monotonic())
+            sheet.switch(pace.BUDGET, self.clock.monotonic())
             self.clock.sleep(missing, stop)
             sheet.switch(None, self.clock.monotonic())
 
     def upkeep(self, sheet: Timesheet) -> str | None:
         """Checkpoint if it is time; the reason to pause that log or disk give, or None."""
-        sheet.switch(CHECKPOINT, self.clock.monotonic())
+        sheet.switch(pace.CHECKPOINT, self.clock.monotonic())
         try:
             kept = self.db.upkeep(self._limits)
             self._read_steps += kept.read_steps or 0

@@ -7,14 +7,12 @@ import os
 import shutil
 from pathlib import Path
 
+from inchworm.checkpoint import CHECKPOINT_EVERY_S, CHECKPOINT_PAGES, RESTART_PAGES, is_due, wants_restart
 from inchworm.clock import Clock
 from inchworm.ports import Limits, Upkeep
 from inchworm.sqlite.driver import Driver
 from inchworm.sqlite.versions import parse_version
 
-CHECKPOINT_PAGES = 1_000  # SQLite's own default, done between turns instead of inside somebody's commit
-RESTART_PAGES = 2_000  # 8 MB of 4 KB pages: half of what the log may reach
-CHECKPOINT_EVERY_S = 0.1  # where the log's length cannot be asked for, so that a short log is not looked at each turn
 NOOP = (3, 51)  # the first version that has `wal_checkpoint(noop)`
 DISK_LOOK_S = 1.0
 
@@ -60,7 +58,7 @@ class Governor:
         if self._can_ask:
             log, moved = self._run("noop")
             self._waiting = log - moved
-            return self._waiting >= CHECKPOINT_PAGES or (self._waiting > 0 and log >= RESTART_PAGES)
+            return is_due(log, self._waiting)
         now = self._clock.monotonic()
         long = self._file_bytes() >= CHECKPOINT_PAGES * self._page_size
         return long and now - self._checkpointed >= CHECKPOINT_EVERY_S
@@ -70,7 +68,7 @@ class Governor:
         log, moved = self._run("passive")
         if self._can_ask and log >= RESTART_PAGES:
             log, moved = self._run("noop")
-            if 0 < log - moved < CHECKPOINT_PAGES:
+            if wants_restart(log, log - moved):
                 log, moved = self._run("restart")
         self._checkpointed = self._clock.monotonic()
         self._waiting = max(0, log - moved)
