@@ -4,13 +4,17 @@ The only module that knows which adapter serves which target; adapters are impor
 """
 
 import os
+import re
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
 from inchworm.clock import Clock
+from inchworm.errors import DatabaseBroken
 from inchworm.ports import Database
 
 Target: TypeAlias = "str | os.PathLike[str] | Callable[[], Any]"
+DRIVERS = ("apsw", "sqlite3", "postgres")
+_URL = re.compile(r"(?P<scheme>[a-z][a-z0-9+]+)://", re.IGNORECASE)  # what follows may hold a password: never quoted
 
 
 def is_postgres(target: Target) -> bool:
@@ -19,7 +23,14 @@ def is_postgres(target: Target) -> bool:
 
 
 def _served(target: Target, driver: str | None) -> tuple[bool, Target]:
-    """Whether PostgreSQL serves the target. A factory is asked by calling it; its first connection is not lost."""
+    """Whether PostgreSQL serves the target. A factory is asked by calling it; its first connection is not lost.
+
+    Raises DatabaseBroken for a URL of another kind, ValueError for an unknown driver.
+    """
+    if driver is not None and driver not in DRIVERS:
+        raise ValueError(f"driver={driver!r}; it is one of {', '.join(DRIVERS)}")
+    if isinstance(target, str) and not is_postgres(target) and (url := _URL.match(target)):
+        raise DatabaseBroken(f"{url['scheme']}://… is no database that inchworm opens: {_written_as(url['scheme'])}")
     if driver is not None or not callable(target):
         return driver == "postgres" or is_postgres(target), target
     first = target()
@@ -28,13 +39,21 @@ def _served(target: Target, driver: str | None) -> tuple[bool, Target]:
     return ours, lambda: waiting.pop() if waiting else target()
 
 
+def _written_as(scheme: str) -> str:
+    base = scheme.partition("+")[0].lower()
+    if base in ("postgresql", "postgres"):
+        return "write postgresql://…, without SQLAlchemy's driver name"
+    return "give the path of the file" if base == "sqlite" else "give a SQLite file or postgresql://…"
+
+
 def open_database(
     target: Target, *, clock: Clock | None = None, strict_version: bool = False, driver: str | None = None
 ) -> Database:
     """Open for reading and writing.
 
-    A factory is called for each connection and may return a sqlite3, apsw or psycopg connection. Raises DatabaseFault,
-    UnsafeConnection, UnsafeVersion, ImportError when the postgres extra is missing.
+    A factory is called for each connection and may return a sqlite3, apsw or psycopg connection. driver: "apsw",
+    "sqlite3" or "postgres"; by default what the target is. Raises DatabaseFault, UnsafeConnection, UnsafeVersion,
+    ImportError when the postgres extra is missing, ValueError for an unknown driver.
     """
     served, target = _served(target, driver)
     if served:

@@ -39,7 +39,12 @@ class SqliteDatabase:
         self._pid = os.getpid()
         self.writer, self.reader = writer, reader
         self._read_steps = 0
-        self._prepare(strict_version=strict_version)
+        try:
+            with translated(writer):
+                self._prepare(strict_version=strict_version)
+        except BaseException:
+            self.close()
+            raise
 
     def _prepare(self, *, strict_version: bool) -> None:
         self.writer.run("pragma busy_timeout = 0")
@@ -53,7 +58,6 @@ class SqliteDatabase:
         unsafe = self._wal and has_wal_reset_bug(parse_version(self.writer.version))
         warning = WAL_BUG.format(version=self.writer.version)
         if unsafe and strict_version:
-            self.close()
             raise UnsafeVersion(warning)
         if self._wal:
             # the cursor commits with its work, so a power loss may only take the last slices away, both together
@@ -161,7 +165,8 @@ def connect(
 ) -> SqliteDatabase:
     """Open a file, or call a connection factory (once for writing, once for reading).
 
-    library: "apsw" or "sqlite3"; default: APSW when installed. Raises DatabaseBroken, UnsafeVersion.
+    library: "apsw" or "sqlite3"; default: APSW when installed. Raises DatabaseFault, UnsafeVersion, and
+    UnsafeConnection for a factory that gives the same connection twice, which stays as it is.
     """
     writer = _opened(target, library)
     try:
@@ -170,6 +175,10 @@ def connect(
     except BaseException:
         writer.close()
         raise
+    if reader.connection is writer.connection:
+        raise UnsafeConnection(
+            "the factory gave the same connection twice; give a new one for each call, which inchworm may close"
+        )
     return SqliteDatabase(writer, reader, clock=clock, strict_version=strict_version)
 
 

@@ -28,6 +28,11 @@ from inchworm.sqlite.residents import choose
 HANDLER_STEPS = 1_000  # VM instructions between two looks at the deadline: < 1 ms, cost below noise (measured)
 
 # Primary result codes, https://www.sqlite.org/rescode.html
+_TODO: dict[int, str] = {
+    8: "this user must be able to write the file, its -wal and -shm, and their folder",
+    14: "look at the path, and whether this user may read and write the file and its folder",
+    26: "look at the path",
+}
 _BY_CODE: dict[int, type[DatabaseFault]] = {
     4: RowRefused,  # ABORT: a callback or RAISE(ROLLBACK)
     5: Busy,
@@ -170,10 +175,10 @@ class ApswDriver:
 
 def by_code(code: int | None, problem: Exception) -> DatabaseFault:
     """What a result code means for the runner; SQLITE_ERROR is told apart by its message."""
-    kind = _BY_CODE.get((code or 0) & 0xFF)
+    kind, todo = _BY_CODE.get((code or 0) & 0xFF), _TODO.get((code or 0) & 0xFF)
     if kind is None:
         kind = StatementRefused if _NEVER.search(str(problem)) else RowRefused
-    return kind(f"{problem} ({type(problem).__name__})")
+    return kind(f"{problem} ({type(problem).__name__})" + (f": {todo}" if todo else ""))
 
 
 def _python_fault(problem: Exception) -> DatabaseFault | None:
@@ -201,8 +206,10 @@ def open_path(path: str | os.PathLike[str], *, read_only: bool, library: str | N
     """
     text = os.fspath(path)
     name = text if text.startswith("file:") else "file:" + quote(os.path.abspath(text))
-    if not text.startswith("file:") and not Path(text).exists():
-        raise DatabaseBroken(f"there is no database at {text}")
+    if not text.startswith("file:") and not (text and Path(text).exists()):
+        raise DatabaseBroken(f"there is no database at {text or 'an empty path'}")
+    if Path(text).is_dir():
+        raise DatabaseBroken(f"{text} is a folder, not a database")
     name += ("&" if "?" in name else "?") + f"mode={'ro' if read_only else 'rw'}" if "mode=" not in name else ""
     if text.startswith("file:"):
         return _open(name, library or preferred_library())
