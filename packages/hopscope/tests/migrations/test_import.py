@@ -292,6 +292,24 @@ def test_a_second_import_takes_what_is_newer(store: apsw.Connection, source: Cor
     assert value(store, "select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == "3/2"
 
 
+def test_a_second_import_walks_and_counts_only_what_is_newer(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    alice, packets = source.observer(ALICE), [source.transmission(ack(n), AT) for n in range(40)]
+    for number in range(400):
+        source.observation(packets[number % 40], alice, AT + 60 * number, [f"{number % 256:02X}"])
+    bring(source.path)
+    for number in range(3):
+        source.observation(packets[number], alice, AT + 90_000 + number)
+    second = bring(source.path)
+    assert counts(second, "observations") == (3, 0, 0)
+    figures = {row["name"]: (row["rows_processed"], row["rows_total"]) for row in ledger.rows(store)}
+    assert figures["import_1_observations"] == (400, 400)
+    assert figures["import_2_observations"] == (3, 3)
+    assert figures["import_2_transmissions"] == (0, 0)
+    assert next(table.total for table in second.tables if table.name == "observations") == 3
+
+
 def test_a_copy_of_a_file_that_came_already_brings_nothing_twice(
     store: apsw.Connection, tmp_path: Path, source: CoreScopeFile, bring: Importing
 ) -> None:

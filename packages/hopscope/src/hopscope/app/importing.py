@@ -71,7 +71,8 @@ def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], bool]
     ended = StopToken()
 
     def run() -> None:
-        service = Service(Work(settings.database, key_ring(settings), settings.stall_budget_ms))
+        keys, days = key_ring(settings), settings.retention_days
+        service = Service(Work(settings.database, keys, settings.stall_budget_ms, retention_days=days))
         try:
             service.work(ended)
         except Exception:  # noqa: BLE001 - the following thread says that the work has stopped

@@ -39,6 +39,7 @@ class Task:
     keys: KeyRing
     stall_budget_ms: int
     log_level: str
+    retention_days: int
 
 
 def gate_of(database: str) -> WriteGate:
@@ -53,7 +54,7 @@ def migrating(settings: Settings, keys: KeyRing, *, stop: StopToken) -> Iterator
     The end waits for the current slice. The reason of `stop` is recorded as the cause of the interruption.
     """
     ended = StopToken()
-    task = Task(settings.database, keys, settings.stall_budget_ms, settings.log_level)
+    task = Task(settings.database, keys, settings.stall_budget_ms, settings.log_level, settings.retention_days)
     thread = threading.Thread(target=_watch, args=(task, stop, ended), name="migrations")
     thread.start()
     try:
@@ -120,7 +121,8 @@ def child() -> None:
     os.nice(NICE)
     stop = StopToken()
     threading.Thread(target=_listen, args=(stop,), daemon=True).start()
-    service = Service(Work(task.database, task.keys, task.stall_budget_ms, gate_of(task.database)))
+    gate = gate_of(task.database)
+    service = Service(Work(task.database, task.keys, task.stall_budget_ms, gate, task.retention_days))
     try:
         service.work(stop)
     finally:

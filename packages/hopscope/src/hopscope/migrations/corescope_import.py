@@ -18,6 +18,7 @@ from hopscope.store.corescope import Shape, SourceError
 from hopscope.store.facts import facts_of
 from hopscope.store.importing import Origin
 from hopscope.store.imports import Import, TableCount, TablePlan
+from hopscope.store.retention import DAY_MS
 from inchworm.errors import DatabaseBroken
 from inchworm.model import Backfill, Row
 from inchworm.ports import SqlValue, Turn
@@ -36,6 +37,7 @@ NOTES = (
     "first_seen of a packet is lowered to its earliest observation where the source has a later one.",
     "Hashes are recomputed from the frames; rows that differ only by an older hash become one packet.",
     "advert_count of a node is counted from the packets that came along, not copied.",
+    "A packet that retention had dropped comes back with the receptions that are newer than those imported before.",
     "A TRACE observation without its own frame keeps its packet's path: path_json holds its route, not the path.",
 )
 # a row with its indexes, measured on generated histories; the log and the ledger come on top
@@ -44,13 +46,20 @@ BYTES_PER_OTHER_ROW = 250
 BYTES_BESIDE = 96 << 20  # write-ahead log, ledger, quarantine
 
 
-def plan(found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int]) -> list[TablePlan]:
-    """What becomes of every table of the file."""
-    return [_table_plan(name, found, extents, after) for name in sorted(found.tables)]
+def plan(
+    found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int], *, keep_from: int = 0
+) -> list[TablePlan]:
+    """What becomes of every table of the file. keep_from: ms, what retention keeps begins there; 0: it keeps all."""
+    return [_table_plan(name, found, extents, after, keep_from) for name in sorted(found.tables)]
+
+
+def kept_from(retention_days: int, now: int) -> int:
+    """The time (ms) before which retention drops what nobody heard since; 0: it drops nothing."""
+    return now - retention_days * DAY_MS if retention_days else 0
 
 
 def _table_plan(
-    name: str, found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int]
+    name: str, found: Shape, extents: Mapping[str, corescope.Extent], after: Mapping[str, int], keep_from: int
 ) -> TablePlan:
     if name not in extents:
         lacking = sorted(corescope.NEEDED.get(name, set()) - found.tables[name])
@@ -64,7 +73,7 @@ def _table_plan(
         witness=extent.witness,
         total=extent.total,
         walked_by="id" if name in corescope.KEYED_BY_ID else "rowid",
-        reading=corescope.reading(name, found, after=first, bound=extent.last),
+        reading=corescope.reading(name, found, after=first, bound=extent.last, keep_from=keep_from),
     )
 
 
@@ -95,7 +104,7 @@ class _Table:
     write: importing.Write
 
 
-def backfills(job: Import, keys: KeyRing) -> list[Backfill]:
+def backfills(job: Import, keys: KeyRing, *, retention_days: int = 0) -> list[Backfill]:
     """The import's migrations and those that derive values from it, in order. The plan decides, not the file."""
     if job.source_id is None or job.started_at is None:
         raise ValueError(f"import {job.id} has no plan yet")
@@ -105,7 +114,8 @@ def backfills(job: Import, keys: KeyRing) -> list[Backfill]:
         table = counts.get(name)
         if table is not None and table.reading is not None:
             after = (migrations[-1].name,) if migrations else ()
-            origin = Origin(job.id, job.source_id, name, job.started_at)
+            keep_from = kept_from(retention_days, job.started_at)
+            origin = Origin(job.id, job.source_id, name, job.started_at, keep_from)
             migrations.append(_backfill(job, table, convert_by[name], origin, after))
     return [*migrations, *derivations(Derivation(job.id, job.source_id, (migrations[-1].name,)), keys)]
 
@@ -118,11 +128,14 @@ def derived_only(job: Import, keys: KeyRing) -> list[Backfill]:
 
 
 def _backfill(job: Import, table: TableCount, how: _Table, origin: Origin, after: tuple[str, ...]) -> Backfill:
+    name = origin.table
+    again = name in corescope.KEYED_BY_ID and table.key_after > 0
+    newer = partial(corescope.open_newer, name=name, after=table.key_after, last=table.key_last)
     return Backfill(
-        name=f"import_{job.id}_{origin.table}",
-        table=origin.table,
+        name=f"import_{job.id}_{name}",
+        table=corescope.walked(name) if again else name,
         key=table.walked_by or "rowid",
-        source=partial(_open, job.path),
+        source=partial(_open, job.path, newer if again else corescope.open_source),
         order="desc",
         compute=table.reading,
         transform=lambda rows: list(how.transform(rows)),
@@ -140,9 +153,9 @@ def _writing(write: importing.Write, origin: Origin) -> Callable[[Turn, Sequence
     return write_slice
 
 
-def _open(path: str) -> Any:
+def _open(path: str, opening: Callable[[str], Any]) -> Any:
     try:
-        return corescope.open_source(path)
+        return opening(path)
     except SourceError as exc:
         raise DatabaseBroken(str(exc)) from exc
 

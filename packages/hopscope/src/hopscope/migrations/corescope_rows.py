@@ -27,7 +27,7 @@ from hopscope.migrations.corescope_values import (
     whole,
 )
 from hopscope.model import PacketFacts
-from hopscope.store.importing import Observed, packed
+from hopscope.store.importing import PACKET, Observed, packed
 
 Row = Mapping[str, SqlValue]
 Decode = Callable[[bytes], PacketFacts | str]  # the text says why the frame is refused
@@ -74,9 +74,13 @@ def _record(row: Row) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Frames:
-    """Decoded frames by their hex; the same few are asked for again and again."""
+    """Decoded frames by their hex; the same few are asked for again and again.
+
+    packet: the columns of a transmission (`importing.PACKET`), from its frame and its scope_name.
+    """
 
     facts: Callable[[SqlValue], PacketFacts | Refused]
+    packet: Callable[[SqlValue, SqlValue], tuple[SqlValue, ...]]
 
     @classmethod
     def of(cls, decode: Decode) -> "Frames":
@@ -90,12 +94,22 @@ class Frames:
             found = decode(frame)
             return Refused(Refusal.BAD_FRAME, found) if isinstance(found, str) else found
 
-        return cls(facts)
+        @lru_cache(CACHED_FRAMES)
+        def packet(raw_hex: SqlValue, scope_name: SqlValue) -> tuple[SqlValue, ...]:
+            found = facts(raw_hex)
+            assert isinstance(found, PacketFacts)  # asked for frames that were found good
+            region = _region(found.region, scope_name)
+            return found.type, found.route, found.version, found.frame, found.payload_at, region
+
+        return cls(facts, packet)
 
 
 def transmissions(rows: Sequence[Row], *, frames: Frames, now: int) -> Iterator[dict[str, SqlValue]]:
     """`transmissions`: identity is the packet hash of the frame, recomputed; the stored hash is not looked at."""
     for row in rows:
+        if row.get("forgotten"):
+            yield refused(row, Refused(Refusal.PAST_RETENTION, "retention would drop it"), TRANSMISSION)
+            continue
         facts = frames.facts(row["raw_hex"])
         if isinstance(facts, Refused):
             yield refused(row, facts, TRANSMISSION)
@@ -110,12 +124,7 @@ def transmissions(rows: Sequence[Row], *, frames: Frames, now: int) -> Iterator[
             "id": row["id"],
             "hash": facts.hash,
             "first_seen": first_seen,
-            "type": facts.type,
-            "route": facts.route,
-            "version": facts.version,
-            "frame": facts.frame,
-            "payload_at": facts.payload_at,
-            "region": _region(facts.region, row["scope_name"]),
+            **dict(zip(PACKET, frames.packet(row["raw_hex"], row["scope_name"]), strict=True)),
         }
 
 
@@ -159,6 +168,7 @@ def _observation(row: Row, frames: Frames, now: int) -> Observed:
         whole(row["rssi"]),
         whole(row["score"]),
         1 if row["direction"] == "tx" else 0,
+        frames.packet(row["packet_hex"], row.get("packet_scope")),
     )
 
 

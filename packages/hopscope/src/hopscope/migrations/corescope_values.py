@@ -32,6 +32,7 @@ class Refusal(StrEnum):
     BAD_PATH = "bad_path"  # path_json is no list of hashes of one size, and no frame says better
     NO_TRANSMISSION = "no_transmission"  # an observation whose transmission is not in the source
     TRANSMISSION_REFUSED = "transmission_refused"  # an observation whose transmission could not be imported
+    PAST_RETENTION = "past_retention"  # last heard so long ago that retention would drop it at once
     BAD_OBSERVER = "bad_observer"  # an observer's id is neither 64 hex digits nor a plain word
     BAD_KEY = "bad_key"  # a node's key is not 64 hex digits
     NO_NEIGHBOUR = "no_neighbour"  # an edge with an unknown end

@@ -7,6 +7,7 @@ from typing import Any
 
 from hopscope.migrations.corescope_import import NOTES
 from hopscope.migrations.derived import FIRST_NAMES
+from hopscope.store.importing import PAST_RETENTION
 from hopscope.store.imports import Import, TableCount
 
 Row = Mapping[str, Any]
@@ -109,8 +110,15 @@ def as_text(job: Import) -> str:
     return "\n".join(lines) + "\n"
 
 
+# reasons that say nothing against a row
+EXPLAINED = {PAST_RETENTION: "last heard before the time that retention_days keeps; no record is kept"}
+
+
 def _why(job: Import) -> list[str]:
-    quarantined = [f"  {count:>10,}  {reason}" for reason, count in job.reasons]
+    quarantined = [
+        f"  {count:>10,}  {reason}" + (f": {EXPLAINED[reason]}" if reason in EXPLAINED else "")
+        for reason, count in job.reasons
+    ]
     left = [f"  {table.name}: {table.left_out}" for table in job.tables if table.left_out is not None]
     lines: list[str] = []
     if quarantined:

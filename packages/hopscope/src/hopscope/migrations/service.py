@@ -25,6 +25,7 @@ from inchworm.gate import Gate
 from meshwire import KeyRing
 
 DISK_FLOOR_BYTES = 64 << 20  # as the engine's own: below it nothing is written
+LOCK_PATIENCE_S = 600.0  # an operator's own transaction in a database shell ends within minutes, or was forgotten
 
 
 class StopToken(Protocol):
@@ -51,12 +52,17 @@ class _Stop:
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """What the service needs: the database's path, keys to read packets with, the budget, the gate ingest passes."""
+    """What the service needs: the database's path, keys to read packets with, the budget, the gate ingest passes.
+
+    lock_patience_s: how long a stranger may keep the database locked before a migration gives up with that error.
+    """
 
     database: str
     keys: KeyRing
     stall_budget_ms: int
     gate: Gate | None = None
+    retention_days: int = 0  # as settings.Settings
+    lock_patience_s: float = LOCK_PATIENCE_S
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -106,17 +112,20 @@ class Service:
             after = corescope_import.came_already(
                 imports.witnesses(self._db), lambda name, key: corescope.witness(source, name, key)
             )
-            plans = corescope_import.plan(found, corescope.extents(source, found, after), after)
+            now = self._work.now_ms()
+            keep_from = corescope_import.kept_from(self._work.retention_days, now)
+            plans = corescope_import.plan(found, corescope.extents(source, found, after), after, keep_from=keep_from)
         finally:
             source.close()
         check_disk(self._work.database, corescope_import.bytes_needed(plans))
         name = corescope_import.source_name(job.id, job.path)
-        imports.begin(self._db, job.id, name, plans, now=self._work.now_ms())
+        imports.begin(self._db, job.id, name, plans, now=now)
         log.info("import.started", file=job.path, number=job.id)
 
     def _run(self, job: Import, stop: StopToken) -> bool:
         """Let the engine work until the import's end. False: it was interrupted, or waits for an operator."""
-        report = run_migrations(self._work, corescope_import.backfills(job, self._work.keys), stop)
+        migrations = corescope_import.backfills(job, self._work.keys, retention_days=self._work.retention_days)
+        report = run_migrations(self._work, migrations, stop)
         if report.ok:
             imports.end(self._db, job.id, "done", now=self._work.now_ms())
             log.info("import.done", number=job.id, seconds=round(report.elapsed_s, 1))
@@ -188,6 +197,7 @@ def run_migrations(work: Work, migrations: Sequence[Backfill], stop: StopToken) 
         stop=_Stop(stop),
         gate=work.gate,
         stall_budget_ms=work.stall_budget_ms,
+        lock_patience_s=work.lock_patience_s,
     )
 
 

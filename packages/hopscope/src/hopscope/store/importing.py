@@ -17,8 +17,7 @@ from hopscope.store.writing import QUARANTINE_PER_REASON
 from inchworm.ports import Rows, SqlValue, Turn
 
 Row = Mapping[str, SqlValue]
-NOT_STORED = "transmission_refused"
-NOT_STORED_DETAIL = "its transmission is not stored (refused, or dropped by retention)"
+PAST_RETENTION = "past_retention"  # counted, but no record of it is put aside: nothing is wrong with the row
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +28,7 @@ class Origin:
     source_id: int
     table: str
     now: int  # ms, of the import's start
+    keep_from: int = 0  # ms; what was last heard before it, retention would drop at once; 0: everything is kept
 
 
 def transmissions(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
@@ -44,16 +44,17 @@ def transmissions(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
         else:
             known[digest] = work.create(row)
     work.write()
-    _account(turn, origin, rows, created=len(work.created), merged=len(good) - len(work.created))
+    _account(turn, origin, _Refused.of(rows), created=len(work.created), merged=len(good) - len(work.created))
     return len(rows)
 
 
 @dataclass(slots=True)
 class _Known:
-    """A stored transmission; first_seen as this turn leaves it."""
+    """A stored transmission; first_seen as this turn leaves it. last_seen 0: not computed yet."""
 
     id: int
     first_seen: int
+    last_seen: int = 0
 
 
 def _known(turn: Turn, rows: Sequence[Row]) -> dict[bytes, _Known]:
@@ -90,12 +91,16 @@ class _Packets:
             self.touched.append(_untouched(self.origin, known.id))
 
     def write(self) -> None:
-        made = [{"source_id": self.origin.source_id, "transmission_id": row["id"]} for row in self.created]
-        _apply(self.turn, "insert_transmission", self.created)
-        _apply(self.turn, "created_transmission", made)
+        _store_packets(self.turn, self.origin, self.created)
         _apply(self.turn, "touched_transmission", self.touched)
         _apply(self.turn, "take_first_frame", self.earlier)
-        _count(self.turn, "transmissions", len(self.created))
+
+
+def _store_packets(turn: Turn, origin: Origin, rows: Sequence[Row]) -> None:
+    made = [{"source_id": origin.source_id, "transmission_id": row["id"]} for row in rows]
+    _apply(turn, "insert_transmission", rows)
+    _apply(turn, "created_transmission", made)
+    _count(turn, "transmissions", len(rows))
 
 
 def _touched(turn: Turn, origin: Origin, known: _Known) -> dict[str, SqlValue]:
@@ -124,42 +129,84 @@ class Observed(NamedTuple):
     rssi: int | None = None
     score: int | None = None
     direction: int = 0
+    packet: tuple[SqlValue, ...] = ()  # its transmission's PACKET columns, for the case that we do not have it
     refusal: str | None = None
     detail: str | None = None
     record: bytes | None = None
 
 
+PACKET = ("type", "route", "version", "frame", "payload_at", "region")
+
+
+@dataclass(slots=True)
+class _Refused:
+    """How many rows of a slice are refused for each reason, and the first of each with their records."""
+
+    counts: Counter[str] = field(default_factory=Counter)
+    shown: list[tuple[SqlValue, ...]] = field(default_factory=list)  # key, reason, detail, record
+
+    @classmethod
+    def of(cls, rows: Sequence[Row]) -> "_Refused":
+        """Of mappings whose first column is the key."""
+        found = cls()
+        for row in rows:
+            if row["refusal"]:
+                found.add(next(iter(row.values())), str(row["refusal"]), row["detail"], row["record"])
+        return found
+
+    def add(self, key: SqlValue, reason: str, detail: SqlValue, record: SqlValue) -> None:
+        if self.counts[reason] < QUARANTINE_PER_REASON and reason != PAST_RETENTION:
+            self.shown.append((key, reason, detail, record))
+        self.counts[reason] += 1
+
+
 def packed(key: str, rows: Sequence[Observed]) -> list[dict[str, SqlValue]]:
-    """Many rows as one for the engine; `unpacked` takes them apart in the same process."""
-    return [{key: rows[-1].key, "rows": marshal.dumps([tuple(row) for row in rows])}] if rows else []
+    """Many rows as one for the engine; `_unpacked` takes them apart in the same process.
+
+    Of refused ones only as many go with their records as the quarantine keeps, so that a flood of them costs no more.
+    """
+    if not rows:
+        return []
+    refused = _Refused()
+    for row in rows:
+        if row.refusal is not None:
+            refused.add(row.key, row.refusal, row.detail, row.record)
+    good = [tuple(row) for row in rows if row.refusal is None]
+    return [{key: rows[-1].key, "rows": marshal.dumps((good, dict(refused.counts), refused.shown))}]
 
 
-def unpacked(rows: Sequence[Row]) -> list[Observed]:
+def _unpacked(rows: Sequence[Row]) -> tuple[list[Observed], _Refused]:
     """What `packed` packed."""
-    found: list[Observed] = []
+    good: list[Observed] = []
+    refused = _Refused()
     for row in rows:
         data = row["rows"]
         assert isinstance(data, bytes)
-        found += map(Observed._make, marshal.loads(data))
-    return found
+        observed, counts, shown = marshal.loads(data)
+        good += map(Observed._make, observed)
+        refused.counts.update(counts)
+        refused.shown += shown
+    return good, refused
 
 
 def observations(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
-    """Store receptions that are not known; a known one is given what it lacks. The rows are `packed`."""
-    received = unpacked(rows)
-    good = [row for row in received if row.refusal is None]
+    """Store receptions that are not known; a known one is given what it lacks. The rows are `packed`.
+
+    The packet of a reception that retention dropped, or that had no usable time of its own, is stored with it again.
+    """
+    good, refused = _unpacked(rows)
+    received = len(good) + refused.counts.total()
     work = _Receptions(turn, origin)
     work.load(good)
-    merged, refused = 0, [row for row in received if row.refusal is not None]
-    for place, row in enumerate(good):
-        outcome = work.add(place, row)
-        if outcome == "merged":
-            merged += 1
-        elif outcome == "lost":
-            refused.append(row._replace(refusal=NOT_STORED, detail=NOT_STORED_DETAIL, record=b""))
+    merged = 0
+    for row in good:
+        outcome = work.add(row)
+        merged += outcome == "merged"
+        if outcome == "forgotten":
+            refused.add(row.key, PAST_RETENTION, None, None)
     work.write()
-    _account(turn, origin, [row._asdict() for row in refused], created=len(work.new), merged=merged)
-    return len(received)
+    _account(turn, origin, refused, created=len(work.new), merged=merged)
+    return received
 
 
 @dataclass(slots=True)
@@ -171,7 +218,33 @@ class _Stored:
     signal: tuple[SqlValue, SqlValue]
 
 
-_Pair = tuple[int, int | None]  # transmission id, observer id
+class _Near:
+    """Stored receptions by what a copy of them must have in common: packet, observer, path, and about the same time.
+
+    However often a packet was heard, a look meets only what lies within the window.
+    """
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[SqlValue, ...], dict[Any, list[_Stored]]] = {}
+
+    def add(self, tx: int, observer: int | None, one: _Stored) -> None:
+        by_time = self._found.setdefault((tx, observer, one.copy.path_len, one.copy.path), {})
+        by_time.setdefault(_moment(observer, one), []).append(one)
+
+    def like(self, tx: int, observer: int | None, new: _Stored) -> _Stored | None:
+        """The stored reception that `new` is."""
+        by_time = self._found.get((tx, observer, new.copy.path_len, new.copy.path))
+        if by_time is None:
+            return None
+        at = _moment(observer, new)
+        moments = (at,) if observer is None else (at, at - 1, at + 1)
+        around = (one for moment in moments for one in by_time.get(moment, ()))
+        return next((one for one in around if same_reception(one.copy, new.copy)), None)
+
+
+def _moment(observer: int | None, one: _Stored) -> Any:
+    """Two receptions of unknown observers are one only when time and signal agree exactly."""
+    return (one.copy.heard_at, *one.signal) if observer is None else one.copy.heard_at // WINDOW_MS
 
 
 class _Receptions:
@@ -179,54 +252,63 @@ class _Receptions:
 
     def __init__(self, turn: Turn, origin: Origin) -> None:
         self._turn, self._origin = turn, origin
-        self._transmissions: dict[int, _Known] = {}
-        self._ids: dict[int, int] = {}  # place in the slice -> transmission id
+        self._transmissions: dict[bytes, _Known] = {}
         self._observers: dict[str, int] = {}
-        self._stored: dict[_Pair, dict[int, _Stored]] = {}
+        self._near = _Near()
         self._completions: list[dict[str, SqlValue]] = []
         self._lowered: dict[int, dict[str, SqlValue]] = {}
         self._touched: dict[int, dict[str, SqlValue]] = {}
-        self._next = _newest_ids(turn)[1]
+        self._heard: dict[int, dict[str, SqlValue]] = {}
+        self._made: list[dict[str, SqlValue]] = []
+        self._next_transmission, self._next = _newest_ids(turn)
         self.new: list[tuple[SqlValue, ...]] = []
 
     def load(self, rows: Sequence[Observed]) -> None:
-        """Transmissions, observers and possible copies of the slice in one statement."""
-        wanted = [[row.hash.hex(), row.observer, row.heard_at, WINDOW_MS if row.observer else 0] for row in rows]
-        params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "source_id": self._origin.source_id}
-        found: Iterable[Any] = self._turn.select(sql("importing")["match_observations"], params).rows
-        for place, tx, first_seen, touched, observer, known, *copy, snr, rssi in found:
-            if tx is None:
-                continue
-            self._ids[place] = tx
-            if tx not in self._transmissions:
-                self._transmissions[tx] = _Known(tx, first_seen)
-                if touched is None:
-                    self._touched[tx] = _untouched(self._origin, tx)
-            if observer is not None:
-                self._observers[str(rows[place].observer)] = observer
-            if known is not None:
-                self._stored.setdefault((tx, observer), {})[known] = _Stored(known, Copy(*copy), (snr, rssi))
+        """Transmissions, observers and possible copies of the slice, each in one statement."""
+        wanted = [[row.hash.hex(), row.observer, row.heard_at] for row in rows]
+        params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "window": WINDOW_MS}
+        source: dict[str, SqlValue] = {"rows": params["rows"], "source_id": self._origin.source_id}
+        found: Iterable[Any] = self._turn.select(sql("importing")["match_packets"], source).rows
+        for digest, tx, first_seen, last_seen, touched in found:
+            self._transmissions[digest] = _Known(tx, first_seen, last_seen)
+            if touched is None:
+                self._touched[tx] = _untouched(self._origin, tx)
+        idents: dict[str, SqlValue] = {"rows": params["rows"]}
+        self._observers = dict(self._turn.select(sql("importing")["match_observers"], idents).rows)  # type: ignore[arg-type]
+        copies: Iterable[Any] = self._turn.select(sql("importing")["match_copies"], params).rows
+        for tx, observer, known, *copy, snr, rssi in {one[2]: one for one in copies}.values():
+            self._near.add(tx, observer, _Stored(known, Copy(*copy), (snr, rssi)))
 
-    def add(self, place: int, row: Observed) -> str:
-        """What became of the row: new, merged, or lost because its transmission is not stored."""
-        tx = self._ids.get(place)
-        if tx is None:
-            return "lost"
-        pair = tx, self._observer(row)
+    def add(self, row: Observed) -> str:
+        """What became of the row: new, merged, or forgotten because retention would drop it at once."""
+        known = self._transmissions.get(row.hash)
+        if known is None:
+            if row.heard_at < self._origin.keep_from:
+                return "forgotten"
+            known = self._transmissions[row.hash] = self._make(row)
+        observer = self._observer(row)
         copy = Copy(None, row.heard_at, row.head, row.path_len, row.path)
         one = _Stored(self._next + 1, copy, (row.snr, row.rssi))
-        stored = self._stored.setdefault(pair, {})
-        for known in stored.values():
-            if _same(known, one, known_observer=pair[1] is not None):
-                self._completions.append(
-                    {"id": known.id, "head": row.head, "snr": row.snr, "rssi": row.rssi, "score": row.score}
-                )
-                return "merged"
+        stored = self._near.like(known.id, observer, one)
+        if stored is not None:
+            self._completions.append(
+                {"id": stored.id, "head": row.head, "snr": row.snr, "rssi": row.rssi, "score": row.score}
+            )
+            return "merged"
         self._next += 1
-        stored[one.id] = one
-        self.new.append((one.id, tx, pair[1], self._origin.source_id, *row[3:11]))
-        self._first(self._transmissions[tx], row.heard_at)
+        self._near.add(known.id, observer, one)
+        self.new.append((one.id, known.id, observer, self._origin.source_id, *row[3:11]))
+        self._first(known, row.heard_at)
+        self._last(known, row.heard_at)
         return "new"
+
+    def _make(self, row: Observed) -> _Known:
+        """Retention dropped the packet, and here is a newer reception: as ingest would, begin it anew."""
+        self._next_transmission += 1
+        packet = dict(zip(PACKET, row.packet, strict=True))
+        made = {"id": self._next_transmission, "hash": row.hash, "first_seen": row.heard_at, **packet}
+        self._made.append(made)
+        return _Known(self._next_transmission, row.heard_at)
 
     def _observer(self, row: Observed) -> int | None:
         ident = row.observer
@@ -244,26 +326,28 @@ class _Receptions:
     def _first(self, known: _Known, heard_at: int) -> None:
         if heard_at >= known.first_seen:
             return
-        if known.id not in self._lowered:
+        made_here = known.id > self._next_transmission - len(self._made)
+        if known.id not in self._lowered and not made_here:
             self._touched[known.id] = _touched(self._turn, self._origin, known)
         self._lowered[known.id] = {"id": known.id, "first_seen": heard_at}
         known.first_seen = heard_at
 
+    def _last(self, known: _Known, heard_at: int) -> None:
+        """Retention must not drop a packet between its new reception and the backfill of last_seen."""
+        if 0 < known.last_seen < heard_at:
+            self._heard[known.id] = {"id": known.id, "last_seen": heard_at}
+            known.last_seen = heard_at
+
     def write(self) -> None:
+        _store_packets(self._turn, self._origin, self._made)
         _apply(self._turn, "touched_transmission", self._touched.values())
         _apply(self._turn, "lower_first_seen", self._lowered.values())
+        _apply(self._turn, "raise_last_seen", self._heard.values())
         connection: Any = self._turn.connection
         with as_faults():  # past the engine's own method, which looks at the clock before each row
             connection.executemany(sql("importing")["insert_observation"], self.new)
         _apply(self._turn, "complete_observation", self._completions)
         _count(self._turn, "observations", len(self.new))
-
-
-def _same(stored: _Stored, new: _Stored, *, known_observer: bool) -> bool:
-    """Two receptions of unknown observers are one only when time and signal agree exactly."""
-    if not known_observer and (stored.signal != new.signal or stored.copy.heard_at != new.copy.heard_at):
-        return False
-    return same_reception(stored.copy, new.copy)
 
 
 def observers(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
@@ -273,7 +357,7 @@ def observers(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     known = _number(turn, "known_observers", {"idents": json.dumps(sorted(idents))})
     _apply(turn, "upsert_observer", [_dated(row) for row in good])
     created = len(idents) - known
-    _account(turn, origin, rows, created=created, merged=len(good) - created)
+    _account(turn, origin, _Refused.of(rows), created=created, merged=len(good) - created)
     return len(rows)
 
 
@@ -296,7 +380,7 @@ def nodes(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     known = _number(turn, "known_nodes", {"keys": json.dumps(sorted(keys))})
     _apply(turn, "upsert_node", good)
     created = len(keys) - known
-    _account(turn, origin, rows, created=created, merged=len(good) - created)
+    _account(turn, origin, _Refused.of(rows), created=created, merged=len(good) - created)
     return len(rows)
 
 
@@ -311,7 +395,7 @@ def metrics(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     _apply(turn, "insert_observer", [{"ident": ident, "at": at} for ident, at in first.items()])
     _apply(turn, "upsert_metric", good)
     created = len(slots) - known
-    _account(turn, origin, rows, created=created, merged=len(good) - created)
+    _account(turn, origin, _Refused.of(rows), created=created, merged=len(good) - created)
     return len(rows)
 
 
@@ -322,41 +406,37 @@ def edges(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     known = _number(turn, "known_edges", {"rows": json.dumps(sorted(pairs))})
     _apply(turn, "upsert_edge", good)
     created = len(pairs) - known
-    _account(turn, origin, rows, created=created, merged=len(good) - created)
+    _account(turn, origin, _Refused.of(rows), created=created, merged=len(good) - created)
     return len(rows)
 
 
 Write = Callable[[Turn, Sequence[Row], Origin], int]
 
 
-def _account(turn: Turn, origin: Origin, rows: Sequence[Row], *, created: int, merged: int) -> None:
+def _account(turn: Turn, origin: Origin, refused: _Refused, *, created: int, merged: int) -> None:
     """Put the refused rows aside and count the slice."""
-    refused = [row for row in rows if row["refusal"]]
     _quarantine(turn, origin, refused)
-    counts: dict[str, SqlValue] = {"imported": created, "merged": merged, "quarantined": len(refused)}
+    counts: dict[str, SqlValue] = {"imported": created, "merged": merged, "quarantined": refused.counts.total()}
     turn.execute(sql("importing")["count_rows"], counts | {"import_id": origin.import_id, "name": origin.table})
 
 
-def _quarantine(turn: Turn, origin: Origin, refused: Sequence[Row]) -> None:
-    if not refused:
+def _quarantine(turn: Turn, origin: Origin, refused: _Refused) -> None:
+    """Count every row; put the first of each reason aside, which are the newest, because newest rows come first."""
+    if not refused.counts:
         return
-    values: list[dict[str, SqlValue]] = [
-        {
-            "now": origin.now,
-            "source_id": origin.source_id,
-            "reason": row["refusal"],
-            "detail": row["detail"],
-            "topic": f"{origin.table}/{next(iter(row.values()))!r}",
-            "record": row["record"],
-        }
-        for row in refused
-    ]
-    by_reason = Counter(str(row["refusal"]) for row in refused)
+    source: dict[str, SqlValue] = {"source_id": origin.source_id}
+    before: Counter[str] = Counter(dict(turn.select(sql("importing")["rejects"], source).rows))  # type: ignore[arg-type]
+    values: list[dict[str, SqlValue]] = []
+    for key, reason, detail, record in refused.shown:
+        before[str(reason)] += 1
+        if before[str(reason)] <= QUARANTINE_PER_REASON:
+            said = {"reason": reason, "detail": detail, "topic": f"{origin.table}/{key!r}", "record": record}
+            values.append({"now": origin.now, **source, **said})
+    reasons = {str(value["reason"]) for value in values}
     _apply(turn, "insert_quarantine", values)
-    _apply(turn, "prune_quarantine", [{"reason": reason, "kept": QUARANTINE_PER_REASON} for reason in by_reason])
-    counts: list[dict[str, SqlValue]] = [
-        {"source_id": origin.source_id, "reason": reason, "count": count, "now": origin.now}
-        for reason, count in by_reason.items()
+    _apply(turn, "prune_quarantine", [{"reason": reason, "kept": QUARANTINE_PER_REASON} for reason in reasons])
+    counts = [
+        {**source, "reason": reason, "count": count, "now": origin.now} for reason, count in refused.counts.items()
     ]
     _apply(turn, "add_rejects", counts)
 

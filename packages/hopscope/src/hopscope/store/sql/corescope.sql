@@ -32,7 +32,7 @@ select id, raw_hex from transmissions where id = ?
 select id, transmission_id, timestamp from observations where id = ?
 
 -- name: transmissions
-select t.id, {columns}, {first_heard} as first_heard
+select t.id, {columns}, {first_heard} as first_heard, {forgotten} as forgotten
   from transmissions t where t.id between max(:first, {after} + 1) and min(:last, {bound})
 
 -- name: first_heard
@@ -40,8 +40,21 @@ select t.id, {columns}, {first_heard} as first_heard
 case when coalesce(t.first_seen, '') not glob '[12]*'
      then (select min(o.timestamp) from observations o where o.transmission_id = t.id) end
 
+-- name: forgotten
+-- whether nobody heard it since {keep_from} (seconds); one without observations is never dropped. A time that is no
+-- number, or milliseconds, is greater than any number of seconds: such a packet comes along.
+coalesce((select max(o.timestamp) from observations o where o.transmission_id = t.id) < {keep_from}, 0)
+
+-- name: newer
+-- the keys of an import that begins behind an earlier one: a walk over the whole table would read and count the old ones
+create temp table {walked} (id integer primary key)
+
+-- name: fill_newer
+insert into temp.{walked} select id from {table} where id > :after and id <= :last
+
 -- name: observations
-select o.id, o.transmission_id, {columns}, t.id as known_transmission, t.raw_hex as packet_hex, {observer} as observer
+select o.id, o.transmission_id, {columns}, t.id as known_transmission, t.raw_hex as packet_hex, {scope} as packet_scope,
+       {observer} as observer
   from observations o left join transmissions t on t.id = o.transmission_id {join_observer}
  where o.id between max(:first, {after} + 1) and min(:last, {bound})
 

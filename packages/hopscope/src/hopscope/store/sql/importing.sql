@@ -22,6 +22,10 @@ values (:id, :hash, :first_seen, :type, :route, :version, :frame, :payload_at, :
 -- name: lower_first_seen
 update transmissions set first_seen = :first_seen where id = :id and first_seen > :first_seen
 
+-- name: raise_last_seen
+-- 0 stays 0: not computed yet, and safe from retention
+update transmissions set last_seen = :last_seen where id = :id and last_seen > 0 and last_seen < :last_seen
+
 -- name: take_first_frame
 -- the source heard this packet before we did: its frame is the first reception's
 update transmissions set first_seen = :first_seen, route = :route, frame = :frame, payload_at = :payload_at,
@@ -38,22 +42,43 @@ on conflict (source_id, transmission_id) do update
    set first_seen_before = excluded.first_seen_before, observer_before = excluded.observer_before
  where created = 0 and first_seen_before is null and excluded.first_seen_before is not null
 
--- name: match_observations
--- per row of a slice: its transmission, its observer, and each stored reception it may be a copy of;
--- and whether this import has touched the transmission; :rows is a JSON array of [hash, observer, heard_at, slack in ms]
-with slice as materialized (
-    select cast(j.key as integer) as place, unhex(j.value ->> 0) as hash, j.value ->> 1 as ident,
-           j.value ->> 2 as heard_at, j.value ->> 3 as slack
-      from json_each(:rows) j
-)
-select s.place, t.id, t.first_seen, i.transmission_id, b.id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
-  from slice s
-  left join transmissions t on t.hash = s.hash
+-- name: match_packets
+-- the transmissions of a slice, and whether this import has touched them; :rows is a JSON array of
+-- [hash, observer, heard_at], as in the two statements below
+select t.hash, t.id, t.first_seen, t.last_seen, i.transmission_id
+  from (select distinct unhex(j.value ->> 0) as hash from json_each(:rows) j) s
+  join transmissions t on t.hash = s.hash
   left join imported_transmissions i on i.source_id = :source_id and i.transmission_id = t.id
-  left join observers b on b.ident = s.ident
-  left join observations o on o.transmission_id = t.id and o.observer_id is b.id
-       and (b.id is not null or s.ident is null)
-       and o.heard_at between s.heard_at - s.slack and s.heard_at + s.slack
+
+-- name: match_observers
+select b.ident, b.id from (select distinct j.value ->> 1 as ident from json_each(:rows) j) s
+  join observers b on b.ident = s.ident
+
+-- name: match_copies
+-- per row of a slice: each stored reception it may be a copy of, :window in ms. Three arms, so that each is found by time
+-- in an index, however often the packet was heard: by transmission where there is no publisher's timestamp (imported),
+-- by observer where there is one, and at the very moment where the observer is not known.
+with slice as materialized (
+    select t.id as transmission_id, b.id as observer_id, j.value ->> 1 as ident, j.value ->> 2 as heard_at
+      from json_each(:rows) j
+      join transmissions t on t.hash = unhex(j.value ->> 0)
+      left join observers b on b.ident = j.value ->> 1
+)
+select o.transmission_id, o.observer_id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
+  from slice s cross join observations o indexed by observations_by_transmission
+    on o.transmission_id = s.transmission_id and o.observer_id = s.observer_id and o.published_at is null
+       and o.heard_at between s.heard_at - :window and s.heard_at + :window
+union all
+select o.transmission_id, o.observer_id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
+  from slice s cross join observations o indexed by observations_by_observer
+    on o.observer_id = s.observer_id and o.heard_at between s.heard_at - :window and s.heard_at + :window
+       and o.transmission_id = s.transmission_id and o.published_at is not null
+union all
+select o.transmission_id, o.observer_id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
+  from slice s cross join observations o indexed by observations_by_transmission
+    on o.transmission_id = s.transmission_id and o.observer_id is null and o.published_at is null
+       and o.heard_at = s.heard_at
+ where s.ident is null
 
 -- name: insert_observer
 insert into observers (ident, first_seen, last_seen) values (:ident, :at, :at) on conflict (ident) do nothing
@@ -158,6 +183,10 @@ update counters set value = value + :count where name = :name
 update import_tables set imported = imported + :imported, merged = merged + :merged,
        quarantined = quarantined + :quarantined
  where import_id = :import_id and name = :name
+
+-- name: rejects
+-- how often this import has refused rows so far, by reason
+select reason, count from reject_counts where source_id = :source_id
 
 -- name: insert_quarantine
 insert into quarantine (at, source_id, reason, detail, topic, record)
