@@ -1,6 +1,6 @@
 """Take samples of a backfill: slices at the start, middle and end of its key space, read and then written and undone.
 
-Holds the write lock for at most a turn at a time and leaves it free in between. Judges nothing.
+Holds locks for at most a turn at a time and leaves them free in between. Judges nothing.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -10,7 +10,7 @@ from typing import Protocol
 
 from inchworm import cursor
 from inchworm.clock import Clock, Stop, StopLike
-from inchworm.cost import LARGE_ROWS, SMALL_ROWS, Pair, Sample
+from inchworm.cost import LARGE_ROWS, SMALL_ROWS, Meter, Pair, Sample
 from inchworm.cursor import Bound, Key, Slice
 from inchworm.errors import Busy, DatabaseFault, DeadlineExceeded, RowRefused
 from inchworm.forms import Counter, Form, Prepared, form_of
@@ -30,11 +30,15 @@ class Steps(Protocol):
 
     @property
     def steps(self) -> int: ...
+    @property
+    def log_bytes(self) -> int | None: ...
 
 
 class Probe(Protocol):
     """What sampling asks of a backend."""
 
+    @property
+    def meter(self) -> Meter: ...
     def reading(
         self, *, limit_s: float, stop: StopLike | None = None
     ) -> AbstractContextManager[tuple[Reads, Steps]]: ...
@@ -128,10 +132,12 @@ class Sampler:
         started, count = self._clock.monotonic(), _NOTHING
         try:
             with probe.reading(limit_s=READ_LIMIT_S, stop=self._stop) as (reads, count):
+                started = self._clock.monotonic()
                 work(reads)
+                took_s = self._clock.monotonic() - started
+                return Sample(rows, count.steps, took_s, meter=probe.meter)
         except DeadlineExceeded:
-            return Sample(rows, count.steps, self._clock.monotonic() - started, ended=False)
-        return Sample(rows, count.steps, self._clock.monotonic() - started)
+            return Sample(rows, count.steps, self._clock.monotonic() - started, ended=False, meter=probe.meter)
 
     def _verify(self, place: str, small: Slice, large: Slice) -> list[Pair]:
         sql = self._migration.verify or ""
@@ -179,11 +185,14 @@ class Sampler:
             with self._target.turning(limit_s=self._rules.deadline_s) as (turn, count):
                 started = self._clock.monotonic()
                 did = self._form.perform(turn, piece, prepared)
-                sample = Sample(rows, count.steps, self._clock.monotonic() - started)
+                took_s = self._clock.monotonic() - started
+                steps, log = count.steps, count.log_bytes
+                sample = Sample(rows, steps, took_s, meter=self._target.meter, log_bytes=log)
                 if last:
                     found.changed, found.examined = found.changed + did.changed, found.examined + rows
         except DeadlineExceeded:
-            return Sample(rows, count.steps, self._clock.monotonic() - started, ended=False)
+            took_s = self._clock.monotonic() - started
+            return Sample(rows, count.steps, took_s, ended=False, meter=self._target.meter)
         return sample
 
     def growth(self, piece: Slice) -> float:
@@ -201,6 +210,7 @@ class Sampler:
 
 class _Nothing:
     steps = 0
+    log_bytes: int | None = None
 
 
 _NOTHING: Steps = _Nothing()

@@ -2,11 +2,28 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from inchworm.ports import Reads, SqlValue
 from inchworm.queries import load, quoted
 
 SQL = load("postgres")
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """What `lint` has to know of a table: names as the catalogue has them; triggers that fire per row, with their text.
+
+    rows may be an estimate, None when even that is unknown. No index holds a hidden row number, so no `rowid_key`.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    indexes: tuple[tuple[str, tuple[str, ...]], ...]
+    triggers: tuple[tuple[str, str], ...]
+    children: tuple[tuple[str, str], ...]
+    rows: int | None
+    rowid_key: str | None = None
 
 
 def spelled(table: str) -> str:

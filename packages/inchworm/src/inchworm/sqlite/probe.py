@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inchworm.clock import StopLike
+from inchworm.cost import VM_STEPS
 from inchworm.errors import DatabaseFault, DeadlineExceeded
 from inchworm.ports import Params, Reads, Turn
 from inchworm.queries import load, quoted
@@ -23,9 +24,10 @@ SQL = load("probe")
 
 @dataclass(slots=True)
 class Count:
-    """Steps counted so far."""
+    """Steps counted so far. What a turn writes to the log is computed from pages, not measured."""
 
     steps: int = 0
+    log_bytes: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +46,15 @@ class Table:
 class SqliteProbe:
     """Over a Database that its caller keeps and closes."""
 
-    unit = "VM steps"
+    meter = VM_STEPS
+    builds_block = True
 
     def __init__(self, db: SqliteDatabase) -> None:
         self._db = db
+
+    def blind(self) -> str | None:
+        """Steps are always counted."""
+        return None
 
     @property
     def page_bytes(self) -> int:
