@@ -161,6 +161,35 @@ def test_running_then_stopped_then_resumed_then_done(site: Installation, page: P
     assert run_sql(site, "select count(*) from observations") == RECEPTIONS + 1
 
 
+def test_an_acknowledged_failure_leaves_the_banner_while_another_stays(
+    site: Installation, page: Page, tmp_path: Path
+) -> None:
+    history(tmp_path / "small.db", receptions=2_000)
+    broken = {"rollup_hops_v1": "hops", "rollup_hash_sizes_v1": "hash_sizes_hourly"}
+    for table in broken.values():
+        run_sql(site, f"create trigger no_{table} before insert on {table} begin select raise(abort, 'no room'); end")
+    ask_for_import(site, tmp_path / "small.db")
+    for name in broken:
+        expect(line(page, name)).to_have_attribute("data-status", "failed")
+    line(page, "rollup_hops_v1").get_by_role("button", name="Acknowledge").click()
+    expect(line(page, "rollup_hops_v1")).to_have_count(0)
+    expect(line(page, "rollup_hash_sizes_v1")).to_contain_text("no room")
+    assert listed(page, site, "rollup_hops_v1")["acknowledgedAt"] is not None
+    assert listed(page, site, "rollup_hash_sizes_v1")["acknowledgedAt"] is None
+    page.goto(site.url + "/system")
+    seen, still = (page.get_by_role("row").filter(has_text=name) for name in broken)
+    expect(seen).to_contain_text("failed, acknowledged")
+    expect(seen.get_by_role("button", name="Acknowledge")).to_have_count(0)
+    expect(still.get_by_role("button", name="Acknowledge")).to_be_visible()
+    for table in broken.values():
+        run_sql(site, f"drop trigger no_{table}")
+    for row in (seen, still):
+        row.get_by_role("button", name="Retry").click()
+    until_header(page, site, "ready")
+    expect(page.locator(".banner [data-migration]")).to_have_count(0, timeout=GONE_MS)
+    assert listed(page, site, "rollup_hops_v1")["acknowledgedAt"] is None
+
+
 def test_an_operator_imports_a_file_from_the_system_page(browser: Browser, source: Path, tmp_path: Path) -> None:
     with Installation(tmp_path / "site", api_key=KEY, import_dir=str(source.parent)) as site:
         profile = browser.new_context(viewport=DESKTOP)

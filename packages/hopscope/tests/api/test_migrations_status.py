@@ -15,7 +15,7 @@ Start = Callable[..., Any]
 NOW = 1_790_000_100.0
 KEYS = {
     "name", "status", "rowsProcessed", "rowsTotal", "rowsTotalEstimated", "rate", "etaSeconds", "elapsedSec",
-    "errorMessage", "startedAt", "endedAt", "reason", "quarantined",
+    "errorMessage", "startedAt", "endedAt", "reason", "quarantined", "acknowledgedAt",
 }  # fmt: skip
 
 
@@ -96,6 +96,13 @@ def test_running_and_failed_are_told_apart() -> None:
 def test_an_acknowledged_failure_no_longer_counts_against_readiness() -> None:
     status = status_of((row(status="failed", acknowledged_at="2026-09-21T15:00:00Z"),), now_s=NOW)
     assert (status.failed, status.not_ready) == (False, None)
+
+
+def test_each_failure_says_whether_it_was_acknowledged() -> None:
+    seen, open_one = row(status="failed", acknowledged_at="2026-09-21T15:00:00.5Z"), row(name="b", status="failed")
+    status = status_of((seen, open_one, row(name="c", acknowledged_at="2026-09-21T15:00:00Z")), now_s=NOW)
+    assert [m.acknowledged_at for m in status.migrations] == ["2026-09-21T15:00:00Z", None, None]
+    assert (status.failed, status.unacknowledged) == (True, ("b",))
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,19 @@ def test_the_banner_shows_what_concerns_the_reader(
     assert bool(lines) is shown
 
 
+def test_the_banner_leaves_out_a_failure_that_was_acknowledged_while_another_is_open(page: Page) -> None:
+    lines = page.evaluate(
+        """async () => {
+          const { bannerLines } = await import("/static/js/migrations.js");
+          const seen = { name: "seen", status: "failed", acknowledgedAt: "2026-09-21T15:00:00Z" };
+          const open = { name: "open", status: "failed", acknowledgedAt: null };
+          const names = (failed) => bannerLines({ list: [seen, open], failed }, new Map(), 0).map(({ name }) => name);
+          return [names(true), names(null)];
+        }"""
+    )
+    assert lines == [["open"], ["open"]]
+
+
 def test_a_finished_migration_says_goodbye_for_four_seconds(page: Page) -> None:
     counts = page.evaluate(
         """async () => {

@@ -26,7 +26,10 @@ SETTLED = frozenset({"done", "cancelled", "parked"})  # nothing more of the hist
 
 
 class MigrationInfo(msgspec.Struct, frozen=True, rename="camel"):
-    """One data migration, as clients see it. Times RFC 3339 UTC; rate rows a second; null: unknown."""
+    """One data migration, as clients see it. Times RFC 3339 UTC; rate rows a second; null: unknown.
+
+    acknowledgedAt: when an operator said that the failure has been seen; null: not, or nothing failed.
+    """
 
     name: str
     status: str
@@ -41,6 +44,7 @@ class MigrationInfo(msgspec.Struct, frozen=True, rename="camel"):
     ended_at: str | None
     reason: str | None
     quarantined: int
+    acknowledged_at: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,11 +110,7 @@ class StatusReader:
 def status_of(rows: tuple[dict[str, Any], ...], *, now_s: float) -> MigrationsStatus:
     """The status that the ledger's rows tell. Columns that an older ledger lacks are unknown."""
     infos = tuple(info_of(row, now_s=now_s) for row in rows)
-    pending = tuple(
-        info.name
-        for info, row in zip(infos, rows, strict=True)
-        if info.status == "failed" and not row.get("acknowledged_at")
-    )
+    pending = tuple(info.name for info in infos if info.status == "failed" and not info.acknowledged_at)
     return MigrationsStatus(infos, pending)
 
 
@@ -139,6 +139,7 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
         ended_at=rfc3339(ended),
         reason="crashed: its process is gone; the next writer continues it" if crashed else row.get("reason"),
         quarantined=int(row.get("rows_quarantined") or 0),
+        acknowledged_at=rfc3339(moment(row.get("acknowledged_at"))) if status == "failed" else None,
     )
 
 

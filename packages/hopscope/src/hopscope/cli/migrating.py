@@ -73,9 +73,14 @@ def _table(rows: Sequence[dict[str, Any]]) -> Table:
         status, done, total = str(row["status"]), row["rows_processed"] or 0, row["rows_total"]
         table.add_row(
             Text(str(row["name"])),
-            Text(status, style=COLOURS.get(status, "")),
+            Text(status, style=COLOURS.get(status, "")) + (", acknowledged" if _seen(row) else ""),
             ProgressBar(total=total or 1, completed=done if total else float(status == "done"), width=20),
             f"{done:,}" if total is None else f"{done:,} / {total:,}",
             Text(str(row.get("error") or row.get("reason") or "")),
         )
     return table
+
+
+def _seen(row: dict[str, Any]) -> bool:
+    """A failure that an operator has acknowledged; a retry forgets that."""
+    return row["status"] == "failed" and bool(row.get("acknowledged_at"))

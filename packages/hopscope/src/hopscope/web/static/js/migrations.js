@@ -8,7 +8,7 @@ const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the
 
 /** @typedef {{name: string, status: string, rowsProcessed: number, rowsTotal: number | null, rowsTotalEstimated?: boolean,
  *   rate: number | null, etaSeconds: number | null, errorMessage: string | null, reason: string | null, quarantined?: number,
- *   startedAt: string | null, endedAt: string | null}} Migration */
+ *   startedAt: string | null, endedAt: string | null, acknowledgedAt?: string | null}} Migration */
 
 /** @type {{value: {list: Migration[], error: string | null, failed: boolean | null}}} */
 export const migrations = signal({ list: [], error: null, failed: null });
@@ -56,7 +56,7 @@ export const SHOWN = {
  */
 export function bannerLines({ list, failed }, endings, now) {
   return list.filter((migration) => {
-    if (migration.status === "failed") return failed !== false && migration.reason !== "acknowledged";
+    if (migration.status === "failed") return failed !== false && !migration.acknowledgedAt;
     if (migration.status === "done") return now - (endings.get(migration.name) ?? -Infinity) < FAREWELL_MS;
     return migration.status in SHOWN;
   });

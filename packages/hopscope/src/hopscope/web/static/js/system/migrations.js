@@ -11,6 +11,9 @@ import { figures } from "../parts/banner.js";
 import { Ago } from "../parts/words.js";
 
 const VERBS = new Map(MIGRATION_STATES.map((state) => [state.name, state.verbs]));
+/** What an operator may ask of it; a failure is acknowledged once. */
+const verbsOf = ({ status, acknowledgedAt }) =>
+  (VERBS.get(status) ?? []).filter((verb) => verb !== "acknowledge" || !acknowledgedAt);
 const LASTING = new Set(["cancel"]); // asked for twice, because it cannot be taken back
 
 export function MigrationTable() {
@@ -33,12 +36,12 @@ export function MigrationTable() {
       <thead><tr><th>Migration</th><th>State</th><th>Progress</th><th class="right">Set aside</th><th>Took</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
       <tbody>${list.map((m) => html`<tr key=${m.name}>
         <td><strong>${inWords(m.name)}</strong><div class="dim mono">${fit(m.name, 60)}</div></td>
-        <td><span class="status" data-status=${m.status}><span class="lamp" aria-hidden="true"></span>${m.status}</span>
+        <td><span class="status" data-status=${m.status}><span class="lamp" aria-hidden="true"></span>${m.status}${m.acknowledgedAt && ", acknowledged"}</span>
           <div class="dim">${m.errorMessage ? fit(m.errorMessage, 200) : m.reason ? fit(m.reason, 120) : ""}</div></td>
         <td><span class="num">${figures(m)}</span>${percent(m.rowsProcessed, m.rowsTotal) !== null && m.status !== "done" && html`<div class="meter" aria-hidden="true"><div style=${{ width: `${percent(m.rowsProcessed, m.rowsTotal)}%` }}></div></div>`}</td>
         <td class="right num">${count(m.quarantined)}</td>
         <td>${typeof m.elapsedSec === "number" ? html`<span class="num">${duration(m.elapsedSec)}</span>` : html`<span class="dim">–</span>`}${m.endedAt && html`<div class="dim">ended <${Ago} at=${m.endedAt} /></div>`}</td>
-        <td class="right verbs">${operatorKey.value && (VERBS.get(m.status) ?? []).map((verb) => html`<${Verb} key=${verb} verb=${verb} ask=${() => ask(m.name, verb)} />`)}
+        <td class="right verbs">${operatorKey.value && verbsOf(m).map((verb) => html`<${Verb} key=${verb} verb=${verb} ask=${() => ask(m.name, verb)} />`)}
           ${said.name === m.name && said.text && html`<div class="hint" aria-live="polite">${fit(said.text, 160)}</div>`}</td>
       </tr>`)}</tbody>
     </table><//>`}`;
