@@ -44,7 +44,7 @@ function Docs({ spec }) {
     </nav>
     <main class="docs-main">
       <header>
-        <h1>${spec.info?.title ?? "API"} <span class="dim num">${spec.info?.version}</span></h1>
+        <h1>${spec.info?.title ?? ""} API <span class="dim num">${spec.info?.version}</span></h1>
         ${spec.info?.description && html`<p>${spec.info.description}</p>`}
         <p class="dim">Machines read the same as OpenAPI JSON at <a href="/api/spec">/api/spec</a>. The live feeds are server-sent events at <code>/api/live</code> and a WebSocket at <code>/ws</code>.</p>
       </header>

@@ -1,7 +1,7 @@
 // The operator's API key, kept in this tab's session storage only, and the requests that need it.
 
 import { signal } from "./ui.js";
-import { request } from "./api.js";
+import { ApiError, request } from "./api.js";
 
 const KEY = "hopscope.operator-key";
 
@@ -23,6 +23,19 @@ export function rememberKey(key) {
     key ? sessionStorage.setItem(KEY, key) : sessionStorage.removeItem(KEY);
   } catch {
     // it then lasts as long as this page
+  }
+}
+
+/**
+ * Ask whether this installation takes a key. Raises ApiError with a sentence for people when it does not.
+ * @param {string} key
+ */
+export async function checkKey(key) {
+  if (!/^[\x21-\x7e]+$/.test(key)) throw new ApiError("A key has only letters, digits and signs of ASCII, and no spaces.", 0);
+  try {
+    await request("/api/admin/import-files", { key });
+  } catch (error) {
+    throw error.status === 403 ? new ApiError("This is not the key of this installation.", 403) : error;
   }
 }
 

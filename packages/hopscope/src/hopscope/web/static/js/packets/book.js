@@ -93,28 +93,27 @@ export class Book {
    */
   hear(packets, at) {
     let fresh = 0;
-    const up = [];
+    const up = new Set();
     for (const packet of packets) {
       const row = toRow(packet);
       const known = this.byHash.get(row.hash);
       if (!known) {
         row.bumpedAt = row.latest = at;
         this.byHash.set(row.hash, row);
-        up.push(row);
+        up.add(row);
         fresh += 1;
-      } else if (bump(known, row, at) && !up.includes(known)) {
-        up.push(known);
+      } else if (bump(known, row, at)) {
+        up.add(known);
       }
     }
-    if (up.length) this.#toTop(up);
+    if (up.size) this.#toTop(up);
     return fresh;
   }
 
-  /** @param {Row[]} up oldest first */
+  /** @param {Set<Row>} up oldest first */
   #toTop(up) {
-    const moved = new Set(up);
-    const rest = this.rows.filter((row) => !moved.has(row));
-    this.rows = [...up.reverse(), ...rest];
+    const rest = this.rows.filter((row) => !up.has(row));
+    this.rows = [...[...up].reverse(), ...rest];
     for (const row of this.rows.splice(MOST)) this.byHash.delete(row.hash);
   }
 }

@@ -11,6 +11,7 @@ const WINDOW_MS = 120_000;
 const MOST = 4000; // marks kept; the oldest leave
 const TOP_DB = 16;
 const BOTTOM_DB = -22;
+const STEP_PX = 0.7; // a mark is drawn again once it has moved by so much: more often nobody sees, and phones pay
 
 /** @typedef {{at: number, snr: number | null, type: number, observer: string, hash: string}} Mark */
 
@@ -54,7 +55,8 @@ function run(canvas, setWords) {
   const timer = setInterval(tell, 1000);
   const loop = (time) => {
     frame = requestAnimationFrame(loop);
-    if (time - drawn < (calm.value ? 2000 : 50) || document.hidden) return;
+    const step = (STEP_PX * WINDOW_MS) / Math.max(1, canvas.clientWidth);
+    if (time - drawn < (calm.value ? 2000 : Math.max(50, step)) || document.hidden) return;
     drawn = time;
     draw(canvas, marks, Date.now());
   };

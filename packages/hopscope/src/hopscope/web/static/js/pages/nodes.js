@@ -65,7 +65,7 @@ function cells(node) {
     html`<${RoleBadge} role=${node.role} />`,
     html`<${Ago} at=${node.last_seen} />`,
     html`<${Ago} at=${node.first_seen} />`,
-    html`<span class="num">${count(node.advert_count)}<span class="unit"> adverts</span></span>`,
+    html`<span class="num">${count(node.advert_count)}<span class="unit"> ${node.advert_count === 1 ? "advert" : "adverts"}</span></span>`,
     typeof node.lat === "number" ? html`<span class="num">${node.lat.toFixed(2)}, ${node.lon.toFixed(2)}</span>` : html`<span class="dim">–</span>`,
     html`<span class="num">${figure(node.hash_size)}</span>`,
     html`<code>${shortKey(node.public_key)}</code>`,

@@ -30,8 +30,8 @@ export function ObserversPage() {
   const regions = useMemo(() => [...new Set(all.map((o) => o.iata).filter(Boolean))].sort(), [all]);
   const minute = Math.floor(now.value / 10_000);
   const shown = useMemo(
-    () => all.filter((o) => !region || o.iata === region).sort((a, b) => (toMs(b.last_packet_at ?? b.last_seen) ?? 0) - (toMs(a.last_packet_at ?? a.last_seen) ?? 0)),
-    [all, region],
+    () => inOrder(all.filter((o) => !region || o.iata === region), Date.now()),
+    [all, region, minute],
   );
   const online = useMemo(() => shown.filter((o) => statusOf(o, Date.now()) === "online").length, [shown, minute]);
   return html`<div class="page scrolls">
@@ -48,6 +48,13 @@ export function ObserversPage() {
         ? html`<div class="cards observers">${shown.map((observer) => html`<${Observer} key=${observer.id} observer=${observer} />`)}</div>`
         : html`<${Empty} title="No observer has reported yet"><p>Observers are nodes that publish what they hear over MQTT.</p><//>`}<//>
   </div>`;
+}
+
+/** Those that report first, then by name: an order that does not change with every packet under the reader's hand. */
+function inOrder(observers, at) {
+  const ranks = Object.keys(STATUS_WORDS);
+  const rank = (observer) => ranks.indexOf(statusOf(observer, at));
+  return observers.sort((a, b) => rank(a) - rank(b) || fit(a.name || a.id).localeCompare(fit(b.name || b.id)));
 }
 
 function Observer({ observer }) {

@@ -25,7 +25,7 @@ import { Welcome } from "./welcome.js";
 
 const PAGE = 100;
 const CHOICES_MS = 60_000; // what filters offer is loaded anew so often
-const HELD = 2000; // live receptions kept back while paused; past it the list is loaded anew
+const HELD = 2000; // live receptions kept back while paused or in the background; past it the list is loaded anew
 
 const COLUMNS = [
   { name: "time", label: "Heard" },
@@ -82,13 +82,16 @@ function List({ list, filtered, selected, onOpen }) {
       : html`<${Empty} title="No packets yet"><p>They appear here as soon as an observer reports one.</p><p><a href="/system">System</a> shows whether the sources are connected.</p><//>`;
   }
   return html`<div class="grid-frame">
-    ${list.held > 0 && html`<button type="button" class="held" onClick=${list.release}><${Icon} name="up" />${count(list.held)} new ${list.held === 1 ? "packet" : "packets"}</button>`}
-    ${list.error && html`<${Failure} small error=${list.error} what="Older packets" retry=${list.more} />`}
+    ${list.held > 0 && html`<button type="button" class="held" onClick=${list.release}><${Icon} name="up" />${heldWords(list.held)}</button>`}
+    ${list.error && html`<${Failure} small error=${list.error} what=${list.failed} retry=${list.failed === "Older packets" ? list.more : list.reload} />`}
     <${Grid} id="packet" label="Packets, newest first" columns=${COLUMNS} rows=${list.rows} rowHeight=${narrow.value ? 62 : 36}
       keyOf=${(row) => row.hash} cells=${cells} selected=${selected} onOpen=${onOpen} onNearEnd=${list.more} onAway=${list.setAway} top=${list.top}
       rowClass=${(row) => (row.bumpedAt && Date.now() - row.bumpedAt < 1500 ? "fresh" : "")} />
   </div>`;
 }
+
+/** @param {number} held Infinity: more than were counted */
+const heldWords = (held) => (held === Infinity ? "New packets" : `${count(held)} new ${held === 1 ? "packet" : "packets"}`);
 
 function cells(row) {
   const trace = typeOf(row.type).name === "TRACE";
@@ -107,7 +110,7 @@ function cells(row) {
 /** The list with its live feed; pauses by itself while the reader has scrolled away from the top. */
 function usePacketList(filters, filterKey, observers) {
   const book = useMemo(() => new Book(), []);
-  const view = useSignal({ ready: false, error: null, cursor: null, round: 0 });
+  const view = useSignal({ ready: false, error: null, failed: "", cursor: null, round: 0 });
   const [paused, setPaused] = useState(false);
   const [away, setAway] = useState(false);
   const state = useRef({ held: [], overflow: false, busy: false, stopped: false });
@@ -125,7 +128,7 @@ function usePacketList(filters, filterKey, observers) {
         heldCount.value = 0;
         show({ ready: true, error: null, cursor: page.next_cursor ?? null });
       },
-      (error) => error.name === "AbortError" || show({ error }),
+      (error) => error.name === "AbortError" || show({ error, failed: "Newer packets" }),
     );
   useEffect(() => {
     const abort = new AbortController();
@@ -133,9 +136,14 @@ function usePacketList(filters, filterKey, observers) {
     load(abort);
     return () => abort.abort();
   }, [filterKey]);
-  useEffect(() => onResync(() => load()), [filterKey]);
+  useEffect(() => onResync(() => (state.current.stopped ? miss() : load())), [filterKey]);
 
   state.current.stopped = paused || away;
+  useEffect(() => {
+    const back = () => document.hidden || state.current.stopped || drain();
+    document.addEventListener("visibilitychange", back);
+    return () => document.removeEventListener("visibilitychange", back);
+  }, [filterKey]);
   useEffect(() => {
     let frame = 0;
     const waiting = [];
@@ -148,7 +156,7 @@ function usePacketList(filters, filterKey, observers) {
       if (endsInPast(filters)) return;
       const mine = packets.filter((packet) => passes(packet, filters, (id) => iata.get(id)));
       if (!mine.length) return;
-      if (state.current.stopped) return hold(mine);
+      if (state.current.stopped || document.hidden) return hold(mine); // a hidden tab draws no frames
       waiting.push(...mine);
       frame ||= requestAnimationFrame(flush);
     });
@@ -158,9 +166,14 @@ function usePacketList(filters, filterKey, observers) {
   const hold = (packets) => {
     const { current } = state;
     current.held.push(...packets);
-    if (current.held.length > HELD) current.overflow = true;
-    if (current.overflow) current.held = current.held.slice(-HELD);
+    if (current.held.length > HELD) miss();
+    if (!current.stopped || current.overflow) return;
     heldCount.value = new Set(current.held.map((packet) => packet.hash).filter((hash) => !book.byHash.has(hash))).size;
+  };
+  /** More came than is kept: the list is loaded anew when the reader comes back to it, and not before. */
+  const miss = () => {
+    Object.assign(state.current, { overflow: true, held: [] });
+    if (state.current.stopped) heldCount.value = Infinity;
   };
   const release = () => {
     setPaused(false);
@@ -171,12 +184,13 @@ function usePacketList(filters, filterKey, observers) {
   const drain = () => {
     const { current } = state;
     if (current.overflow) return void load();
+    if (!current.held.length) return;
     book.hear(current.held.splice(0), Date.now());
     heldCount.value = 0;
     show();
   };
   useEffect(() => {
-    if (!paused && !away && state.current.held.length) drain();
+    if (!paused && !away) drain();
   }, [paused, away]);
 
   const more = async () => {
@@ -188,7 +202,7 @@ function usePacketList(filters, filterKey, observers) {
       book.append(page.packets);
       show({ cursor: page.next_cursor ?? null, error: null });
     } catch (error) {
-      show({ error });
+      show({ error, failed: "Older packets" });
     } finally {
       state.current.busy = false;
     }

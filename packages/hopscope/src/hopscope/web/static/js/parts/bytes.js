@@ -1,10 +1,10 @@
 // A frame byte by byte. Pointing at or focusing bytes marks their field, and a field its bytes.
 
-import { html, useMemo, useState } from "../ui.js";
+import { html, useLayoutEffect, useMemo, useRef, useState } from "../ui.js";
 import { fit } from "../text.js";
-import { narrow } from "../screen.js";
 
 const TINTS = 8;
+const WIDE_PX = 480; // from this width on sixteen bytes stand in a row, otherwise eight
 
 /** @typedef {{name: string, start: number, end: number, value: unknown}} Span bytes start..end-1 of the frame */
 
@@ -30,7 +30,15 @@ export function Bytes({ hex, spans }) {
   const [lit, setLit] = useState(-1);
   const bytes = useMemo(() => hex.match(/../g) ?? [], [hex]);
   const owner = useMemo(() => owners(bytes.length, spans), [bytes, spans]);
-  const perRow = narrow.value ? 8 : 16;
+  const box = useRef(null);
+  const [perRow, setPerRow] = useState(8);
+  useLayoutEffect(() => {
+    const measure = () => setPerRow(box.current.clientWidth >= WIDE_PX ? 16 : 8);
+    const watcher = new ResizeObserver(measure);
+    watcher.observe(box.current);
+    measure();
+    return () => watcher.disconnect();
+  }, []);
   const rows = Array.from({ length: Math.ceil(bytes.length / perRow) }, (_, r) => r * perRow);
   const touch = (index) => ({
     onMouseEnter: () => setLit(index),
@@ -38,7 +46,7 @@ export function Bytes({ hex, spans }) {
     onFocus: () => setLit(index),
     onBlur: () => setLit(-1),
   });
-  return html`<div class="bytes">
+  return html`<div class="bytes" ref=${box}>
     <div class="hex" role="group" aria-label=${`Frame, ${bytes.length} bytes`}>
       ${rows.map((start) => html`<div class="hex-row">
         <span class="hex-at" aria-hidden="true">${start.toString(16).padStart(4, "0")}</span>

@@ -41,19 +41,23 @@ function Report({ report }) {
 /** The import directory's files, and the button. @param {{asked: () => void}} props */
 function Begin({ asked }) {
   const [place, setPlace] = useState(null);
-  const [said, setSaid] = useState("");
+  const [said, setSaid] = useState({ text: "", bad: false });
+  const [busy, setBusy] = useState(false);
   useEffect(() => {
-    request("/api/admin/import-files", { key: operatorKey.value }).then(setPlace, (error) => setSaid(error.message));
+    request("/api/admin/import-files", { key: operatorKey.value }).then(setPlace, (error) => setSaid({ text: error.message, bad: true }));
   }, [operatorKey.value]);
   const ask = async (event) => {
     event.preventDefault();
+    setBusy(true);
     try {
       await request("/api/admin/imports", { method: "POST", key: operatorKey.value, body: { file: String(new FormData(event.currentTarget).get("file")) } });
-      setSaid("The writer begins with it.");
+      setSaid({ text: "The writer begins with it.", bad: false });
       asked();
       refreshMigrations();
     } catch (error) {
-      setSaid(error.message);
+      setSaid({ text: error.message, bad: true });
+    } finally {
+      setBusy(false);
     }
   };
   return html`<div aria-live="polite">
@@ -61,8 +65,8 @@ function Begin({ asked }) {
     ${place?.configured && !place.files.length && html`<p class="dim">The import directory holds no database file.</p>`}
     ${place?.files.length > 0 && html`<form class="inline" onSubmit=${ask}>
       <select class="field" name="file" aria-label="Database to import">${place.files.map((name) => html`<option value=${name}>${fit(name, 80)}</option>`)}</select>
-      <button type="submit" class="button primary">Import</button>
+      <button type="submit" class="button primary" disabled=${busy}>Import</button>
     </form>`}
-    ${said && html`<p class="hint">${fit(said, 200)}</p>`}
+    ${said.text && html`<p class=${said.bad ? "hint bad" : "hint done"}>${fit(said.text, 200)}</p>`}
   </div>`;
 }

@@ -1,0 +1,231 @@
+"""A page stays where eye and finger are: the banner's height, the order of cards, what fits, what is held back."""
+
+import json
+import re
+from typing import Any
+
+import pytest
+from browsing import PHONE, Open, eventually
+from installation import NORTH, SOUTH, Installation, ack, advert, message
+from playwright.sync_api import Page, Route, expect
+
+pytestmark = pytest.mark.chromium
+
+TABLET, SMALLEST = {"width": 1024, "height": 768}, {"width": 320, "height": 640}
+FINGER = 40  # px; WCAG 2.2 asks for 24, a thumb for more
+REASON = "throttled: writes of live ingest wait longer than the budget of 50 ms allows"
+HIDDEN = """hidden => {
+  Object.defineProperty(document, "hidden", { value: hidden, configurable: true });
+  document.dispatchEvent(new Event("visibilitychange"));
+}"""
+
+
+def migration(name: str = "import_1_observations", status: str = "running", **facts: Any) -> dict[str, Any]:
+    """A migration as the API tells it."""
+    known = {"rowsProcessed": 350_123, "rowsTotal": 1_500_000, "rowsTotalEstimated": False, "rate": 12_345.6}
+    unknown = {"etaSeconds": None, "errorMessage": None, "reason": None, "startedAt": None, "endedAt": None}
+    return {"name": name, "status": status} | known | unknown | facts
+
+
+def tell(page: Page, *migrations: dict[str, Any]) -> None:
+    """From now on the server says this of its migrations."""
+    states = [one["status"] for one in migrations]
+    answer = {
+        "ready": True,
+        "async_migrations": list(migrations),
+        "async_migrations_running": "running" in states,
+        "async_migrations_failed": "failed" in states,
+    }
+
+    def fulfil(route: Route) -> None:
+        route.fulfill(json=answer)
+
+    page.unroute("**/api/healthz")
+    page.route("**/api/healthz", fulfil)
+
+
+def feed(page: Page, events: str) -> None:
+    """Let the live feed be opened anew and bring this, then nothing more for a minute."""
+    page.unroute("**/api/live*")
+    page.route(
+        "**/api/live*",
+        lambda route: route.fulfill(content_type="text/event-stream", body=f"retry: 60000\n{events}"),
+    )
+    page.evaluate("dispatchEvent(new Event('online'))")
+
+
+def height(page: Page) -> float:
+    box = page.get_by_role("status").bounding_box()
+    return box["height"] if box else 0.0
+
+
+@pytest.mark.parametrize("viewport", [TABLET, PHONE, SMALLEST], ids=["tablet", "phone", "smallest"])
+def test_the_banner_keeps_its_height_while_figures_and_reasons_change(tab: Open, viewport: dict[str, int]) -> None:
+    page = tab("/packets", viewport=viewport)
+    heights = set()
+    for done, rate, left, reason in (
+        (7, 3.0, 4, None),
+        (1_234_567, 123_456.0, 3599, REASON),
+        (1_234_568, None, None, None),
+    ):
+        tell(page, migration(rowsProcessed=done, rate=rate, etaSeconds=left, reason=reason))
+        expect(page.get_by_role("status")).to_contain_text(f"{done:,} / 1,500,000")
+        heights.add(round(height(page)))
+    assert len(heights) == 1
+
+
+def test_an_end_takes_no_second_line_beside_the_next_migration(tab: Open) -> None:
+    page = tab("/packets")
+    tell(page, migration("import_1_nodes"))
+    expect(page.get_by_role("status")).to_contain_text("nodes")
+    alone = height(page)
+    tell(page, migration("import_1_nodes", "done"), migration("import_1_observations"))
+    expect(page.get_by_role("status")).to_contain_text("observations")
+    assert height(page) == alone
+    expect(page.get_by_role("status")).to_contain_text("done")  # spoken, though not in sight
+
+
+def test_a_screen_reader_is_not_told_every_figure(tab: Open) -> None:
+    page = tab("/packets")
+    tell(page, migration(rowsProcessed=1))
+    expect(page.get_by_role("status")).to_contain_text("1 / 1,500,000")
+    page.evaluate(
+        """() => {
+          window.spoken = [];
+          const loud = (node) => !(node instanceof Element ? node : node.parentElement)?.closest('[aria-live="off"]');
+          const heed = (changes) => window.spoken.push(...changes.map(({ target }) => target).filter(loud).map(String));
+          const all = { subtree: true, childList: true, characterData: true };
+          new MutationObserver(heed).observe(document.querySelector("[role=status]"), all);
+        }"""
+    )
+    for done in (2, 3, 4):
+        tell(page, migration(rowsProcessed=done, rate=1000.0 * done, etaSeconds=90 - done))
+        expect(page.get_by_role("status")).to_contain_text(f"{done} / 1,500,000")
+    assert page.evaluate("window.spoken") == []
+
+
+def test_what_waits_for_an_operator_does_not_look_as_if_it_ran(tab: Open) -> None:
+    page = tab("/packets")
+    colors = {}
+    for status in ("running", "paused", "interrupted", "unknown", "failed"):
+        tell(page, migration(status=status))
+        line = page.locator(f".notice[data-status={status}]")
+        expect(line).to_be_visible()
+        colors[status] = line.evaluate("e => getComputedStyle(e).backgroundColor")
+    assert colors["paused"] == colors["interrupted"] == colors["unknown"]
+    assert len(set(colors.values())) == 3
+
+
+@pytest.mark.parametrize("width", [320, 390, 1024, 1200, 1440])
+def test_the_bytes_of_a_frame_fit_into_their_pane(site: Installation, tab: Open, width: int) -> None:
+    site.air.heard(advert(1, "A repeater", path=[b"\x01", b"\x02"]))
+    site.stored(1)
+    key = site.get("/api/packets?limit=1")["packets"][0]["hash"]
+    page = tab(f"/packets/{key}", viewport={"width": width, "height": 800})
+    expect(page.locator(".hex-row").first).to_be_visible()
+    beyond = """() => {
+      const edge = document.querySelector(".detail-body").getBoundingClientRect().right;
+      const right = (element) => element.getBoundingClientRect().right;
+      return [...document.querySelectorAll(".hex-run, .field-row")].filter((element) => right(element) > edge).length;
+    }"""
+    assert page.evaluate(beyond) == 0
+
+
+@pytest.mark.parametrize("path", ["/packets", "/map", "/nodes", "/channels/Public", "/observers", "/system"])
+def test_a_finger_finds_every_control_of_a_phone(site: Installation, tab: Open, path: str) -> None:
+    site.air.heard(advert(1, "A repeater"))
+    site.air.heard(message("hello"))
+    site.stored(2)
+    page = tab(path, viewport=PHONE, has_touch=True, is_mobile=True)
+    expect(page.get_by_role("heading", level=1).first).to_be_attached()
+    tell(page, migration(status="failed", errorMessage="disk is full"))
+    expect(page.get_by_role("status")).to_contain_text("disk is full")
+    small = page.evaluate(
+        """finger => [...document.querySelectorAll("button, input, select, .nav-links a, .brand")]
+          .map((e) => [e.textContent.trim() || e.className, e.getBoundingClientRect()])
+          .filter(([, box]) => box.width && box.height && Math.max(box.width, box.height) < 2000 && box.height < finger)
+          .map(([name, box]) => `${name} ${box.height}`)""",
+        FINGER,
+    )
+    assert small == []
+
+
+def test_observers_keep_their_places_whoever_spoke_last(site: Installation, tab: Open) -> None:
+    site.air.heard(ack(1), by=SOUTH, origin="alpha")
+    site.stored(1)
+    site.air.heard(ack(2), by=NORTH, origin="Zulu")
+    site.stored(2)
+    page = tab("/observers")
+    expect(page.locator(".observer h2")).to_have_text(["alpha", "Zulu"])
+
+
+def test_a_tab_in_the_background_holds_packets_and_shows_them_when_it_returns(site: Installation, tab: Open) -> None:
+    page = tab("/packets")
+    expect(page.locator(".connection:visible").first).to_have_text("Live")
+    site.air.heard(message("before"))
+    expect(page.locator(".grid-row", has_text="before")).to_be_visible()
+    page.evaluate(HIDDEN, True)
+    site.air.heard(message("meanwhile"))
+    site.stored(2)
+    eventually(page, "document.querySelector('.scope strong').textContent === '2'")  # it has come
+    assert page.locator(".grid-row").count() == 1
+    page.evaluate(HIDDEN, False)
+    expect(page.locator(".grid-row", has_text="meanwhile")).to_be_visible()
+
+
+def test_after_more_than_is_held_the_list_is_loaded_anew(site: Installation, tab: Open) -> None:
+    site.air.heard(message("stored"))
+    site.stored(1)
+    page = tab("/packets")
+    expect(page.locator(".grid-row")).to_have_count(1)
+    page.evaluate(HIDDEN, True)
+    many = [{"hash": f"{number:016x}", "payload_type": 3, "route_type": 1} for number in range(2100)]
+    feed(page, f"event: packets\ndata: {json.dumps({'packets': many})}\n\n")
+    eventually(page, "document.querySelector('.scope strong').textContent === '2,101'")
+    assert page.locator(".grid-row").count() == 1
+    with page.expect_response(re.compile(r"/api/packets\?")):
+        page.evaluate(HIDDEN, False)
+    expect(page.locator(".grid-row")).to_have_count(1)
+
+
+def test_a_paused_list_stays_when_events_were_missed_and_is_loaded_when_asked(site: Installation, tab: Open) -> None:
+    site.air.heard(message("old"))
+    site.stored(1)
+    page = tab("/packets")
+    expect(page.locator(".grid-row")).to_have_count(1)
+    page.get_by_role("button", name="Pause").click()
+    page.route("**/api/live*", lambda route: route.abort())
+    site.air.heard(message("missed"))
+    site.stored(2)
+    feed(page, "event: resync\ndata: {}\n\n")
+    held = page.get_by_role("button", name="New packets")
+    expect(held).to_be_visible()
+    expect(page.locator(".grid-row")).to_have_count(1)
+    held.click()
+    expect(page.locator(".grid-row", has_text="missed")).to_be_visible()
+    expect(held).to_be_hidden()
+
+
+@pytest.mark.parametrize(
+    ("key", "why"), [("not-the-key-of-this-one", "This is not the key"), ("clé 🔑", "only letters, digits and signs")]
+)
+def test_a_wrong_key_is_refused_where_it_is_typed(tab: Open, key: str, why: str) -> None:
+    page = tab("/system", expect_errors=("Failed to load resource",))
+    page.get_by_role("button", name="Operator key…").click()
+    field = page.get_by_label("Operator key")
+    field.fill(key)
+    page.get_by_role("button", name="Use for this tab").click()
+    expect(page.locator("#key-refused")).to_contain_text(why)
+    expect(field).to_have_value(key)
+    assert page.evaluate("sessionStorage.length") == 0
+    expect(page.locator(".connection:visible").first).to_have_text("Live")
+    field.fill("a-long-operator-key-7391")
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("operator", exact=True)).to_be_visible()
+
+
+def test_a_phone_reaches_the_description_of_the_api(tab: Open) -> None:
+    page = tab("/system", viewport=PHONE)
+    page.get_by_role("link", name="Description of the API").click()
+    expect(page).to_have_url(re.compile("/api/docs$"))
+    expect(page.get_by_role("heading", level=1)).to_contain_text("API")
