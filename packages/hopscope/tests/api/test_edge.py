@@ -63,6 +63,11 @@ def test_files_outside_of_the_web_app_are_not_served(mesh: Mesh, start: Start) -
         assert client.get(path).status_code == 404, path
 
 
+@pytest.mark.parametrize("name", ["a" * 300, "a/" * 3000, "%F0%9F%92%A9" * 30])
+def test_a_file_name_longer_than_any_is_not_found(mesh: Mesh, start: Start, name: str) -> None:
+    assert start().get(f"/static/{name}").status_code == 404
+
+
 def test_the_host_of_a_street_map_joins_the_policy(mesh: Mesh, start: Start) -> None:
     tiles = MapTiles("https://{s}.tile.example.org/{z}/{x}/{y}.png", "map people")
     policy = start(tiles=tiles).get("/").headers["content-security-policy"]

@@ -56,8 +56,11 @@ def read_file(path: Path, _modified_ns: int) -> WebFile:
 
 def within(root: Path, name: str) -> Path | None:
     """The file of that name below the root, or None: not there, or outside of it."""
-    path = (root / name.lstrip("/")).resolve()
-    return path if path.is_relative_to(root.resolve()) and path.is_file() else None
+    try:
+        path = (root / name.lstrip("/")).resolve()
+        return path if path.is_relative_to(root.resolve()) and path.is_file() else None
+    except OSError:  # a name longer than any file's
+        return None
 
 
 def serve(request: Request[Any, Any, Any], path: Path | None) -> Response[bytes]:

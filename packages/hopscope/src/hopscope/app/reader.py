@@ -28,8 +28,9 @@ from hopscope.api.memo import Memo
 from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder, key_ring
 from hopscope.api.timings import Timings
-from hopscope.app import preflight
+from hopscope.app import connections, preflight
 from hopscope.app.build import build as build_of
+from hopscope.app.connections import Connection
 from hopscope.app.exit_codes import FAILED, REFUSED, STOPPED
 from hopscope.app.stop import StopToken
 from hopscope.config import kinds
@@ -135,8 +136,8 @@ def run(settings: Settings, *, stop: StopToken) -> int:
     logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it: strangers' broken requests, and chatter
     config = uvicorn.Config(
         app,
-        loop="auto",  # uvloop and httptools where they are installed
-        http="auto",
+        loop="auto",  # uvloop where it is installed
+        http=Connection,
         ws="websockets-sansio",
         ws_max_size=WS_MESSAGE_MAX,
         ws_ping_interval=WS_PING_S,
@@ -148,6 +149,9 @@ def run(settings: Settings, *, stop: StopToken) -> int:
         lifespan="on",
         proxy_headers=False,
     )
+    files = connections.allow_descriptors(CONNECTIONS_MAX)
+    if files < CONNECTIONS_MAX:
+        log.warning("api.few_descriptors", limit=files, wanted=CONNECTIONS_MAX, hint="raise LimitNOFILE or ulimit -n")
     server = Server(config, app.state.context.hub, stop)
     log.info("api.starting", address=f"http://{settings.host}:{settings.port}")
     server.run(sockets=sockets)
