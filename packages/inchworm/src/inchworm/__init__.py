@@ -38,7 +38,7 @@ from inchworm.application import Runner, request, run
 from inchworm.clock import Stop
 from inchworm.errors import DefinitionError, InchwormError, RequestRefused
 from inchworm.gate import WriteGate
-from inchworm.model import Backfill, Guard, IndexBuild, Skip
+from inchworm.model import Backfill, Guard, IndexBuild, IndexTable, Skip
 from inchworm.progress import Progress
 from inchworm.quiet import quiet_hours
 from inchworm.report import Outcome, Report
@@ -51,6 +51,7 @@ __all__ = [
     "Guard",
     "InchwormError",
     "IndexBuild",
+    "IndexTable",
     "MigrationStatus",
     "Outcome",
     "Progress",

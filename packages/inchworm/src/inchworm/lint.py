@@ -12,7 +12,8 @@ from inchworm.advice import Access, Index, accesses, suggest, table_names
 from inchworm.cost import FEWEST_ROWS, Verdict, judge
 from inchworm.findings import Finding, Severity
 from inchworm.forecast import Range
-from inchworm.model import Backfill, IndexBuild
+from inchworm.indextable import Base, Statements, problem
+from inchworm.model import Backfill, IndexBuild, IndexTable
 from inchworm.ports import Params
 from inchworm.progress import Total
 from inchworm.sampling import Samples
@@ -20,6 +21,7 @@ from inchworm.statement import tokens, update_shape
 
 SMALL_TABLE = 1_000  # rows: scanning fewer costs less than looking for an index
 BUILD_S_PER_ROW = Range(0.8e-6, 1.5e-6, 4e-6)  # measured: 1.6-2.7 s for 1.5 million rows
+FILL_S_PER_ROW = Range(5e-6, 12e-6, 40e-6)  # of an index table; measured by benchmarks/index_table.py
 INDEX_BYTES_PER_VALUE = 9.0
 
 
@@ -252,8 +254,38 @@ def _build(build: IndexBuild, rows: int | None) -> tuple[Finding, ...]:
         return (Finding(Severity.WARNING, build.name, "the table's size is not known, so neither is the lock time"),)
     low, likely, high = (rows * each for each in (BUILD_S_PER_ROW.low, BUILD_S_PER_ROW.likely, BUILD_S_PER_ROW.high))
     held = f"holds the write lock for about {likely:.2g} s ({low:.2g} to {high:.2g}); SQLite cannot build in pieces"
+    online = "or make an IndexTable, which blocks nobody and which your queries then name"
     if low > build.lock_s:
-        todo = f"it would be stopped after lock_s={build.lock_s:g}; raise lock_s and run it in a quiet hour"
+        todo = f"it would be stopped after lock_s={build.lock_s:g}; raise lock_s and run it in a quiet hour, {online}"
         return (Finding(Severity.ERROR, build.name, held, todo),)
     severity = Severity.WARNING if likely > 0.1 else Severity.NOTE
-    return (Finding(severity, build.name, held, "run it in a quiet hour" if severity is Severity.WARNING else ""),)
+    todo = f"run it in a quiet hour, {online}" if severity is Severity.WARNING else ""
+    return (Finding(severity, build.name, held, todo),)
+
+
+def index_table_findings(spec: IndexTable, base: Base | str, rows: int | None) -> tuple[Finding, ...]:
+    """What making an index table will do, or why it will be refused. `base`: from `indextable.read_base`."""
+    refused = base if isinstance(base, str) else problem(spec, base)
+    if refused is not None or isinstance(base, str):
+        return (Finding(Severity.ERROR, spec.name, str(refused), "nothing was changed"),)
+    made = Statements(spec, base)
+    try:
+        standing = made.standing()
+    except ValueError as foreign:
+        return (Finding(Severity.ERROR, spec.name, str(foreign), "nothing was changed"),)
+    triggers = sum(1 for text in made.create.values() if text.startswith("create trigger"))
+    makes = "goes on filling" if standing else f"makes, with {triggers} triggers on {base.name} in one short turn,"
+    sentence = f"{makes} the table {spec.index_table}, which your queries must name; {_fill_price(spec, rows)}"
+    cost = f"each insert into {base.name} costs about one and a half times what it did, for ever"
+    return (Finding(Severity.NOTE, spec.name, sentence, cost),)
+
+
+def _fill_price(spec: IndexTable, rows: int | None) -> str:
+    if rows is None:
+        return "how long filling it takes is not known"
+    low, likely, high = (rows * each for each in (FILL_S_PER_ROW.low, FILL_S_PER_ROW.likely, FILL_S_PER_ROW.high))
+    megabytes = 2 * rows * INDEX_BYTES_PER_VALUE * (len(spec.columns) + len(spec.keys)) / 1e6
+    return (
+        f"filling it for {rows:,} rows takes about {likely:.2g} s ({low:.2g} to {high:.2g}) in short turns and about "
+        f"{megabytes:.0f} MB"
+    )

@@ -13,10 +13,11 @@ from inchworm.cursor import Bound
 from inchworm.errors import Busy, DeadlineExceeded, PlanRefused, RowRefused, StatementRefused
 from inchworm.findings import Finding, Severity, worst_first
 from inchworm.forecast import Forecast, Measured, Range, forecast
+from inchworm.indextable import NOT_HERE, read_base
 from inchworm.keyset import Keyset
 from inchworm.ledger import Entry
-from inchworm.lint import Explained, Facts, Look, index_findings, lint
-from inchworm.model import Backfill, IndexBuild, Migration
+from inchworm.lint import Explained, Facts, Look, index_findings, index_table_findings, lint
+from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 from inchworm.opening import Target, open_database
 from inchworm.pace import Pace, pace_for
 from inchworm.ports import Database, Params
@@ -148,6 +149,16 @@ class _Planner:
         self._place, self._known, self._stop = place, known, place.stop
         self._coming = tuple(m for m in migrations if isinstance(m, IndexBuild) and not self._is_done(m.name))
 
+        self._tables = tuple(m for m in migrations if isinstance(m, IndexTable) and not self._is_done(m.name))
+
+    def _index_table(self, spec: IndexTable, db: Database) -> MigrationPlan:
+        if not isinstance(db, SqliteDatabase):
+            return _refused(spec.name, NOT_HERE, "nothing was changed")
+        with db.snapshot(limit_s=10.0, stop=self._stop) as reads:
+            base = read_base(reads, spec.table)
+        rows = None if isinstance(base, str) else SqliteProbe(db).rows_in(spec.table)
+        return MigrationPlan(spec.name, index_table_findings(spec, base, rows))
+
     def _is_done(self, name: str) -> bool:
         return name in self._known and self._known[name].status is Status.DONE
 
@@ -155,6 +166,10 @@ class _Planner:
         if self._is_done(migration.name):
             return _noted(migration.name, "is done; nothing is left to plan")
         db = self._place.db
+        if isinstance(migration, IndexTable):
+            return self._index_table(migration, db)
+        if coming := [m.index_table for m in self._tables if m.name in migration.after]:
+            return _noted(migration.name, f"waits for the index table {', '.join(coming)}; plan again when it is there")
         if not isinstance(db, SqliteDatabase):
             return _noted(migration.name, f"plan does not measure {db.dialect.name} databases yet")
         probe = SqliteProbe(db)

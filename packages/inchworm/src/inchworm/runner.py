@@ -6,15 +6,17 @@ Knows no driver and no SQL. One migration is walked at a time; a broken one stop
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 from inchworm import ledger
 from inchworm.attempt import LOOK_S, Options
 from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
-from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost, LockNeverFree
+from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost, LockNeverFree, StatementRefused
 from inchworm.gate import Gate
+from inchworm.indexwalk import IndexTableWalk
 from inchworm.lease import Holder, retire, this_holder
 from inchworm.ledger import Entry, Request
-from inchworm.model import Backfill, Guard, IndexBuild, Migration
+from inchworm.model import Backfill, Guard, IndexBuild, IndexTable, Migration
 from inchworm.order import in_order
 from inchworm.pace import Pace
 from inchworm.ports import Database, Limits, Turn
@@ -191,6 +193,9 @@ class Engine:
             log.warning("inchworm.busy", extra={"migration": migration.name, "why": str(problem)})
         except LockNeverFree:
             raise
+        except StatementRefused as refused:
+            if held is not None:
+                self._fail(held, str(refused))
         except Exception as bug:
             log.exception("inchworm.bug", extra={"migration": migration.name})
             if held is not None:
@@ -249,19 +254,20 @@ class Engine:
             ended_at=None,
         )
 
-    def _walk(self, migration: Backfill, held: Entry) -> None:
+    def _walk(self, migration: Backfill | IndexTable, held: Entry) -> None:
+        parts: dict[str, Any] = {
+            "turns": self._turns,
+            "clock": self._clock,
+            "stop": self._stop,
+            "options": self._settings.options,
+            "attend": self._serve_requests,
+        }
+        if isinstance(migration, IndexTable):
+            IndexTableWalk(migration, held, **parts).run()
+            return
         source = self._db if migration.source is None else self._source_of(migration)
         try:
-            Walk(
-                migration,
-                held,
-                turns=self._turns,
-                source=source,
-                clock=self._clock,
-                stop=self._stop,
-                options=self._settings.options,
-                attend=self._serve_requests,
-            ).run()
+            Walk(migration, held, source=source, **parts).run()
         finally:
             if source is not self._db:
                 source.close()
@@ -370,7 +376,7 @@ def _claim_reason(was: Entry) -> str:
 
 
 def _kind(migration: Migration) -> str:
-    return "index" if isinstance(migration, IndexBuild) else "backfill"
+    return {IndexBuild: "index", IndexTable: "index table"}.get(type(migration), "backfill")
 
 
 def _seconds_since(at: str | None, wall_s: float) -> float:

@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import inchworm
-from inchworm import Backfill, IndexBuild, Status, ledger
+from inchworm import Backfill, IndexBuild, IndexTable, Status, ledger
 from inchworm.errors import Busy, DatabaseBroken, StatementRefused
 from inchworm.lease import Holder
 from inchworm.ports import Limits
@@ -223,6 +223,13 @@ def test_a_unique_index_that_cannot_be_leaves_nothing_behind(harness: PostgresHa
     outcome = inchworm.run(target, [index])["unique"]
     assert (outcome.status, "newest" in str(outcome.error)) == (Status.FAILED, True)
     assert valid(harness, target) == []
+
+
+def test_an_index_table_is_refused_with_the_better_way(harness: PostgresHarness) -> None:
+    target = family(harness)
+    table = IndexTable(name="t", table="parents", columns="newest", index_table="parents_by_newest")
+    outcome = inchworm.run(target, [table])["t"]
+    assert (outcome.status, "use IndexBuild there" in str(outcome.error)) == (Status.FAILED, True)
 
 
 def test_a_build_that_another_session_is_at_is_waited_for(harness: PostgresHarness) -> None:

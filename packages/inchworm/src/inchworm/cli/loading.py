@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 
 from inchworm.errors import DefinitionError
-from inchworm.model import Backfill, IndexBuild, Migration
+from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 
 
 def load_migrations(where: str) -> tuple[Migration, ...]:
@@ -45,8 +45,9 @@ def _migrations(where: str, found: Any) -> tuple[Migration, ...]:
     several = found if isinstance(found, Iterable) else (found,)
     migrations = tuple(several)
     for one in migrations:
-        if not isinstance(one, Backfill | IndexBuild):
-            raise DefinitionError(f"{where} holds {type(one).__name__} where a Backfill or IndexBuild belongs")
+        if not isinstance(one, Backfill | IndexBuild | IndexTable):
+            kind = type(one).__name__
+            raise DefinitionError(f"{where} holds {kind} where a Backfill, IndexBuild or IndexTable belongs")
     if not migrations:
         raise DefinitionError(f"{where} holds no migration")
     return migrations
