@@ -7,6 +7,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from hopscope import log
+from hopscope.store.errors import StoreUnavailable
 from hopscope.store.pool import CannotRead
 
 RETRY_AFTER_S = "2"
@@ -41,8 +42,8 @@ def refuse(_request: Request[Any, Any, Any], error: HTTPException) -> Response[A
     return answer(one_line(error), error.status_code, error.headers or {})
 
 
-def cannot_read(_request: Request[Any, Any, Any], error: CannotRead) -> Response[Any]:
-    """503 with the reason: the database is missing, too new, damaged, or the answer took too long."""
+def unavailable(_request: Request[Any, Any, Any], error: CannotRead | StoreUnavailable) -> Response[Any]:
+    """503 with the reason: the database is missing, too new, damaged or locked, or the answer took too long."""
     return answer(str(error), 503, {"Retry-After": RETRY_AFTER_S})
 
 
@@ -66,4 +67,9 @@ def one_line(error: HTTPException) -> str:
     return error.detail.splitlines()[0] if error.detail else "refused"
 
 
-HANDLERS: dict[int | type[Exception], Any] = {HTTPException: refuse, CannotRead: cannot_read, Exception: fail}
+HANDLERS: dict[int | type[Exception], Any] = {
+    HTTPException: refuse,
+    CannotRead: unavailable,
+    StoreUnavailable: unavailable,
+    Exception: fail,
+}

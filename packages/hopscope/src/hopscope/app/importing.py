@@ -16,14 +16,16 @@ from hopscope.app.stop import StopToken
 from hopscope.app.writer import check_database, key_ring
 from hopscope.config.settings import Settings
 from hopscope.migrations.operating import ask_for_import
-from hopscope.migrations.service import Service, Work
+from hopscope.migrations.service import Blocked, Service, Work
 from hopscope.store import connection, imports, ledger, schema
+from hopscope.store.errors import StoreUnavailable
 from hopscope.store.imports import Import
 from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
 
 LOOK_S = 0.5
 ENDED = frozenset({"done", "failed", "cancelled", "refused"})
 WRITER_GONE_S = 5.0  # a supervisor starts it again; after so long without one, say so
+ASK_PATIENCE_S = 120.0  # a request is one row: a database that a stranger keeps locked is asked again until then
 
 
 class ImportStopped(Exception):
@@ -41,7 +43,8 @@ class Look:
 def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
     """Import a file and wait for the end of it and of every migration after it.
 
-    Raises ImportStopped when it was interrupted: a writer, or the same command, continues it.
+    Raises ImportStopped when it was interrupted: a writer, or the same command, continues it. Raises StoreUnavailable
+    when the database stays locked so long that not even the request could be left.
     """
     check_database(settings.database)
     while True:
@@ -49,32 +52,45 @@ def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Lo
             with WriterLock.acquire(settings.database):
                 return _bring_here(settings, path, stop, on_look)
         except WriterAlive:
-            number = ask_only(settings, path)
-            return _follow(settings.database, number, stop, on_look, alive=_Writer(settings.database).alive)
+            number = ask_only(settings, path, stop)
+            return _follow(settings.database, number, stop, on_look, why_gone=_Writer(settings.database).why_gone)
 
 
-def ask_only(settings: Settings, path: Path) -> int:
-    """Leave the request and return: a running writer takes it up within a second, else the next one does."""
+def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
+    """Leave the request and return: a running writer takes it up within a second, else the next one does.
+
+    Raises StoreUnavailable when another program keeps the database locked for longer than ASK_PATIENCE_S.
+    """
     check_database(settings.database)
-    return ask_for_import(settings.database, path, by="cli", now_ms=time.time_ns() // 1_000_000)
+    until = time.monotonic() + ASK_PATIENCE_S
+    while True:
+        try:
+            return ask_for_import(settings.database, path, by="cli", now_ms=time.time_ns() // 1_000_000)
+        except StoreUnavailable as problem:
+            if stop.is_set() or time.monotonic() > until:
+                raise
+            log.warning("import.waits", error=str(problem))
+            stop.wait(LOOK_S)
 
 
 def _bring_here(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
-    number = ask_only(settings, path)
-    with _working(settings, stop) as alive:
-        return _follow(settings.database, number, stop, on_look, alive=alive)
+    number = ask_only(settings, path, stop)
+    with _working(settings, stop) as why_gone:
+        return _follow(settings.database, number, stop, on_look, why_gone=why_gone)
 
 
 @contextmanager
-def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], bool]]:
-    """The service in a thread of this process, stopped at the end; yields whether it still works."""
-    ended = StopToken()
+def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], str | None]]:
+    """The service in a thread of this process, stopped at the end; yields what says why it no longer works."""
+    ended, blocked = StopToken(), [""]
 
     def run() -> None:
         keys, days = key_ring(settings), settings.retention_days
         service = Service(Work(settings.database, keys, settings.stall_budget_ms, retention_days=days))
         try:
             service.work(ended)
+        except Blocked as problem:
+            blocked[0] = str(problem)
         except Exception:  # noqa: BLE001 - the following thread says that the work has stopped
             log.exception("import.defect")
         finally:
@@ -83,7 +99,7 @@ def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], bool]
     thread = threading.Thread(target=run, name="import")
     thread.start()
     try:
-        yield thread.is_alive
+        yield lambda: None if thread.is_alive() else blocked[0] or "the work has stopped"
     finally:
         ended.set(stop.reason or "the command has ended")
         thread.join()
@@ -95,27 +111,27 @@ class _Writer:
     def __init__(self, database: str) -> None:
         self._database, self._seen = database, time.monotonic()
 
-    def alive(self) -> bool:
+    def why_gone(self) -> str | None:
         if writer_alive(self._database):
             self._seen = time.monotonic()
-        return time.monotonic() - self._seen < WRITER_GONE_S
+        return None if time.monotonic() - self._seen < WRITER_GONE_S else "no writer works any more"
 
 
 def _follow(
-    database: str, number: int, stop: StopToken, on_look: Callable[[Look], None], *, alive: Callable[[], bool]
+    database: str, number: int, stop: StopToken, on_look: Callable[[Look], None], *, why_gone: Callable[[], str | None]
 ) -> Look:
     db = connection.open_reader(database)
     try:
         while True:
-            working = alive()  # asked before the look: what ended in between is seen by it
+            gone = why_gone()  # asked before the look: what ended in between is seen by it
             look = _look(db, number)
             on_look(look)
             if look.job.state in ENDED:
                 return look
             if stop.is_set():
                 raise ImportStopped(f"stopped ({stop.reason}); import {number} goes on with the next writer")
-            if not working:
-                raise ImportStopped(f"no writer works any more; import {number} goes on when one is started")
+            if gone is not None:
+                raise ImportStopped(f"{gone}; import {number} goes on with the next writer, or with the same command")
             stop.wait(LOOK_S)
     finally:
         db.close()

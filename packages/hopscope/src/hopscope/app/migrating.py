@@ -21,11 +21,12 @@ import hopscope.store.connection as connections
 from hopscope import log
 from hopscope.app.stop import StopToken
 from hopscope.config.settings import Settings
-from hopscope.migrations.service import Service, Work, has_work
+from hopscope.migrations.service import Blocked, Service, Work, has_work
 from inchworm.gate import WriteGate
 from meshwire import KeyRing
 
 LOOK_S = 1.0  # between two looks at requests
+AGAIN_S = 5.0  # after a child that failed: what stopped it is hardly over in a second, and each one says so in the log
 NICE = 5  # readers and ingest get the processor first; more would lengthen the turns that ingest waits for
 PATIENCE_S = 20.0  # a child that was told to stop ends after its slice; its reading slices take up to 10 s
 COMMAND = (sys.executable, "-P", "-c", "from hopscope.app.migrating import child; child()")
@@ -67,12 +68,13 @@ def migrating(settings: Settings, keys: KeyRing, *, stop: StopToken) -> Iterator
 def _watch(task: Task, stop: StopToken, ended: StopToken) -> None:
     """Start a child whenever there is work and none runs."""
     while not (stop.is_set() or ended.is_set()):
+        wait_s = LOOK_S
         try:
-            if _wanted(task.database):
-                _run_child(task, stop, ended)
+            if _wanted(task.database) and not _run_child(task, stop, ended):
+                wait_s = AGAIN_S
         except Exception:  # noqa: BLE001 - ingest must go on; the next look tries again
             log.exception("migrations.failed")
-        _either(stop, ended, LOOK_S)
+        _either(stop, ended, wait_s)
 
 
 def _wanted(database: str) -> bool:
@@ -83,11 +85,11 @@ def _wanted(database: str) -> bool:
         db.close()
 
 
-def _run_child(task: Task, stop: StopToken, ended: StopToken) -> None:
-    """One child from its start to its end; what it is told when it shall stop is the reason."""
+def _run_child(task: Task, stop: StopToken, ended: StopToken) -> bool:
+    """One child from its start to its end; what it is told when it shall stop is the reason. False: it failed."""
     process = subprocess.Popen(COMMAND, stdin=subprocess.PIPE, text=True)
     assert process.stdin is not None  # asked for above
-    with process, contextlib.suppress(BrokenPipeError):
+    with contextlib.suppress(BrokenPipeError), process:  # outermost: closing the pipe of a child that has ended, too
         _tell(process.stdin, base64.b64encode(pickle.dumps(task)).decode("ascii"))
         while process.poll() is None:
             if _either(stop, ended, 0.1):
@@ -100,6 +102,7 @@ def _run_child(task: Task, stop: StopToken, ended: StopToken) -> None:
             process.kill()
     if process.returncode:
         log.error("migrations.ended", code=process.returncode)
+    return process.returncode == 0
 
 
 def _tell(child: IO[str], words: str) -> None:
@@ -125,6 +128,9 @@ def child() -> None:
     service = Service(Work(task.database, task.keys, task.stall_budget_ms, gate, task.retention_days))
     try:
         service.work(stop)
+    except Blocked as problem:
+        log.error("migrations.blocked", error=str(problem))
+        sys.exit(1)
     finally:
         service.close()
 

@@ -21,7 +21,7 @@ from hopscope.cli.forecasting import forecast_json, forecast_text
 from hopscope.migrations import report
 from hopscope.migrations.forecast import forecast
 from hopscope.store.corescope import SourceError, is_hopscope
-from hopscope.store.errors import UnsupportedDatabase
+from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
 from hopscope.store.schema import SchemaError
 
 FILE = click.argument(
@@ -42,15 +42,15 @@ def import_file(choice: Choice, *, source: Path, as_json: bool, no_wait: bool) -
     """
     settings = choice.settings()
     log.setup("warning" if settings.log_level == "info" else settings.log_level)
-    with told(UnsupportedDatabase, SchemaError, failure=MustChange):
+    stop = StopToken()
+    stop_on_signals(stop)
+    with told(UnsupportedDatabase, SchemaError, failure=MustChange), told(StoreUnavailable):
         if no_wait:
-            number = importing.ask_only(settings, source)
+            number = importing.ask_only(settings, source, stop)
             click.echo(
                 json.dumps({"import": number, "state": "requested"}) if as_json else f"import {number} is asked for"
             )
             return
-        stop = StopToken()
-        stop_on_signals(stop)
         with told(ImportStopped), _Bars(enabled=not as_json) as bars:
             look = importing.bring(settings, source, stop, bars.show)
     _end(look, as_json=as_json)

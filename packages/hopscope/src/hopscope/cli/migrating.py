@@ -16,6 +16,7 @@ from hopscope.migrations import operating
 from hopscope.migrations.operating import NoSuchMigration, RequestRefused
 from hopscope.store import connection, ledger
 from hopscope.store.connection import DatabaseMissing
+from hopscope.store.errors import StoreUnavailable
 from inchworm import Verb
 
 COLOURS = {"done": "green", "running": "cyan", "verifying": "cyan", "failed": "red", "cancelled": "yellow"}
@@ -47,7 +48,7 @@ def _verb_command(verb: Verb) -> click.Command:
     @click.argument("name")
     @with_config
     def ask(choice: Choice, *, name: str) -> None:
-        with told(DatabaseMissing, failure=MustChange), told(NoSuchMigration, RequestRefused):
+        with told(DatabaseMissing, failure=MustChange), told(NoSuchMigration, RequestRefused, StoreUnavailable):
             click.echo(f"{name}: {operating.ask(choice.settings().database, name, verb.value, by='cli')}")
 
     return ask

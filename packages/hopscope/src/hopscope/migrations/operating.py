@@ -5,7 +5,9 @@ from pathlib import Path
 import inchworm
 from hopscope.migrations.report import names_of
 from hopscope.store import connection, imports, ledger, schema
+from hopscope.store.errors import StoreUnavailable, translated
 from inchworm import Status, Verb
+from inchworm.errors import Busy
 
 
 class NoSuchMigration(Exception):
@@ -19,7 +21,7 @@ class RequestRefused(Exception):
 def ask(database: str, name: str, verb: str, *, by: str) -> str:
     """Pause, resume, cancel, retry or acknowledge a migration; what was done, or `requested`.
 
-    A writer that works on it answers within a second. Raises NoSuchMigration, RequestRefused, and inchworm's Busy when
+    A writer that works on it answers within a second. Raises NoSuchMigration, RequestRefused, and StoreUnavailable when
     the database stays locked for 5 s.
     """
     if verb not in {str(known) for known in Verb}:
@@ -32,13 +34,19 @@ def ask(database: str, name: str, verb: str, *, by: str) -> str:
         return inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
     except inchworm.RequestRefused as refusal:
         raise RequestRefused(str(refusal)) from refusal
+    except Busy as problem:
+        raise StoreUnavailable(f"another program keeps the database locked: {problem}") from problem
 
 
 def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
-    """Leave a request to import a file; its number. A failed import of the same file goes on instead."""
+    """Leave a request to import a file; its number. A failed import of the same file goes on instead.
+
+    Raises StoreUnavailable when the database stays locked for 5 s.
+    """
     db = connection.open_writer(database)
     try:
-        schema.prepare(db)
+        with translated():
+            schema.prepare(db)
         known = imports.failed_of(db, str(path))
         if known is None:
             return imports.request(db, str(path), by=by, now=now_ms)

@@ -19,8 +19,10 @@ from hopscope.migrations import corescope_import
 from hopscope.migrations.report import names_of
 from hopscope.store import connection, corescope, imports, ledger
 from hopscope.store.corescope import SourceError
+from hopscope.store.errors import StoreUnavailable
 from hopscope.store.imports import Import
 from inchworm import Backfill, Outcome, Report, Status, Verb
+from inchworm.errors import InchwormError
 from inchworm.gate import Gate
 from meshwire import KeyRing
 
@@ -66,6 +68,10 @@ class Work:
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
+class Blocked(Exception):
+    """Nothing can go on now, because of the database and not of a migration; str() says why. A later pass continues."""
+
+
 class Service:
     """See the module. Used by one thread."""
 
@@ -78,7 +84,16 @@ class Service:
         self._db.close()
 
     def work(self, stop: StopToken) -> None:
-        """One pass: take up requests and run what is begun, until nothing is open or `stop` is set."""
+        """One pass: take up requests and run what is begun, until nothing is open or `stop` is set.
+
+        Raises Blocked, for instance when another program keeps the database locked for longer than the patience.
+        """
+        try:
+            self._pass(stop)
+        except (StoreUnavailable, InchwormError) as problem:
+            raise Blocked(f"the database cannot be written: {problem}") from problem
+
+    def _pass(self, stop: StopToken) -> None:
         while not stop.is_set():
             number = next(iter(imports.opened(self._db)), None)
             if number is None:

@@ -1,6 +1,7 @@
 """Imports: the operator's request, the plan taken at the start, how far it is, the report. Reads no source.
 
-Writing functions take a writing connection and are one short turn each; the others work on a reader.
+Writing functions take a writing connection and are one short turn each, which raises StoreUnavailable while somebody
+else keeps the database locked; the others work on a reader.
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 import apsw
 
 from hopscope.store.connection import sql, transaction
+from hopscope.store.errors import translated
 
 _COLUMNS = ("id", "path", "requested_at", "requested_by", "state", "started_at", "ended_at", "error", "source_id")
 
@@ -68,7 +70,7 @@ class Import:
 
 def request(db: apsw.Connection, path: str, *, by: str, now: int) -> int:
     """Ask for an import; returns its number."""
-    with transaction(db):
+    with translated(), transaction(db):
         db.execute(sql("imports")["request"], {"path": path, "by": by, "now": now})
         return db.last_insert_rowid()
 
@@ -76,7 +78,7 @@ def request(db: apsw.Connection, path: str, *, by: str, now: int) -> int:
 def begin(db: apsw.Connection, number: int, source_name: str, plans: Sequence[TablePlan], *, now: int) -> int:
     """Fix the plan of a requested import; returns the id of its source."""
     statements = sql("imports")
-    with transaction(db):
+    with translated(), transaction(db):
         db.execute(statements["make_source"], {"name": source_name})
         source_id = db.last_insert_rowid()
         db.execute(statements["begin"], {"id": number, "now": now, "source_id": source_id})
@@ -87,13 +89,13 @@ def begin(db: apsw.Connection, number: int, source_name: str, plans: Sequence[Ta
 
 def end(db: apsw.Connection, number: int, state: str, *, error: str | None = None, now: int) -> None:
     """The import came to its end: done, failed or refused."""
-    with transaction(db):
+    with translated(), transaction(db):
         db.execute(sql("imports")["end"], {"id": number, "state": state, "error": error, "now": now})
 
 
 def resume(db: apsw.Connection, number: int) -> None:
     """A failed import goes on."""
-    with transaction(db):
+    with translated(), transaction(db):
         db.execute(sql("imports")["continue"], {"id": number})
 
 
