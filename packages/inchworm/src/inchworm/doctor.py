@@ -6,21 +6,23 @@ Changes nothing; with migrations it samples them in turns that are undone, as pl
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from inchworm.advice import table_names
 from inchworm.clock import Clock, Stop, StopLike, SystemClock
-from inchworm.diagnosis import FileFacts, diagnose
+from inchworm.diagnosis import FileFacts, ServerFacts, diagnose, diagnose_server
+from inchworm.errors import DatabaseFault
 from inchworm.findings import Finding, Severity, worst_first
-from inchworm.model import Migration
-from inchworm.opening import Target, is_postgres
+from inchworm.model import Backfill, Migration
+from inchworm.opening import Target, served_by
 from inchworm.plan import plan_migrations
 from inchworm.sqlite.examination import examine_file
 
 
 @dataclass(frozen=True, slots=True)
 class Diagnosis:
-    """Findings, worst first, and for SQLite the facts behind them."""
+    """Findings, worst first, and the facts behind them."""
 
     findings: tuple[Finding, ...]
-    facts: FileFacts | None = None
+    facts: FileFacts | ServerFacts | None = None
 
     @property
     def ok(self) -> bool:
@@ -43,16 +45,35 @@ def examine(
     database broke meanwhile, Stopped when the token is set.
     """
     clock, stop = clock or SystemClock(), stop or Stop()
-    if is_postgres(database) or driver == "postgres":
-        sentence = "doctor examines SQLite files; of PostgreSQL only the migrations are looked at"
-        found: tuple[Finding, ...] = (Finding(Severity.NOTE, "the database", sentence),)
-        facts = None
+    facts: FileFacts | ServerFacts
+    try:
+        served, database = served_by(database, driver)
+    except DatabaseFault as fault:
+        return Diagnosis(diagnose(FileFacts(str(database), problem=str(fault))))
+    if served:
+        from inchworm.postgres.examination import examine_server
+
+        facts = examine_server(database, _tables(migrations), clock=clock, stop=stop)
+        found, usable = diagnose_server(facts), facts.problem is None and not facts.standby
     else:
         facts = examine_file(database, clock=clock, stop=stop, driver=driver)
-        found = diagnose(facts)
-    if migrations and (facts is None or (facts.problem is None and not facts.shared_connection)):
+        found, usable = diagnose(facts), facts.problem is None and not facts.shared_connection
+    if migrations and usable:
         plan = plan_migrations(
             database, migrations, stall_budget_ms=stall_budget_ms, clock=clock, stop=stop, driver=driver
         )
         found += tuple(f for one in plan.migrations for f in one.findings)
     return Diagnosis(worst_first(found), facts)
+
+
+def _tables(migrations: Sequence[Migration]) -> tuple[str, ...]:
+    """The tables that migrations walk, read or write, each once."""
+    names: dict[str, None] = {}
+    for migration in migrations:
+        if isinstance(migration, Backfill):
+            own = {} if migration.source is not None else {migration.table: None}
+            read = () if migration.compute is None or migration.source is not None else (migration.compute,)
+            names |= own | dict.fromkeys(
+                name for text in (*read, *migration.statements) for name in table_names(text).values()
+            )
+    return tuple(names)

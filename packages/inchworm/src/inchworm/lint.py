@@ -86,6 +86,8 @@ class Schema(Protocol):
 
     def table(self, name: str) -> Table | None: ...
     def with_index(self, create: str, sql: str, params: Params) -> tuple[str, ...] | None: ...
+    @property
+    def builds_block(self) -> bool: ...
 
 
 def lint(facts: Facts, keyed: Schema, target: Schema) -> Linted:
@@ -149,7 +151,8 @@ def _faster(name: str, schema: Schema, statement: Explained) -> Iterator[Finding
         lines = schema.with_index(index.create, statement.sql, statement.params) or ()
         if any(a.covering and a.index == index.name for a in accesses(lines, statement.sql)):
             sentence = f"{statement.role} looks every row of {access.table} up behind the index {access.index}"
-            yield Finding(Severity.NOTE, name, sentence, f"faster with: {index.create} ({_price(table, index)})")
+            todo = f"faster with: {index.create} ({_price(schema, table, index)})"
+            yield Finding(Severity.NOTE, name, sentence, todo)
 
 
 def _todo(schema: Schema, statement: Explained, access: Access) -> str | None:
@@ -159,7 +162,7 @@ def _todo(schema: Schema, statement: Explained, access: Access) -> str | None:
         return None
     proved = _sought(schema, index.create, statement, access)
     doubt = "" if proved else "; not proved, because the schema could not be copied or the planner declines it"
-    return f"{index.create} ({_price(table, index)}{doubt})"
+    return f"{index.create} ({_price(schema, table, index)}{doubt})"
 
 
 def _suggested(schema: Schema, sql: str, table: str) -> Index | None:
@@ -179,16 +182,14 @@ def _sought(schema: Schema, create: str, statement: Explained, access: Access) -
     return bool(now) and not any(a.scans or a.automatic for a in now)
 
 
-def _price(table: Table, index: Index) -> str:
+def _price(schema: Schema, table: Table, index: Index) -> str:
     rows = table.rows
     if rows is None:
         return "what building it costs is not known"
     low, likely, high = (rows * each for each in (BUILD_S_PER_ROW.low, BUILD_S_PER_ROW.likely, BUILD_S_PER_ROW.high))
     megabytes = rows * INDEX_BYTES_PER_VALUE * (len(index.columns) + 1) / 1e6
-    return (
-        f"building it holds the write lock for about {likely:.1f} s, {low:.1f} to {high:.1f}, and takes about "
-        f"{megabytes:.0f} MB"
-    )
+    builds = "building it holds the write lock for" if schema.builds_block else "built CONCURRENTLY it stops nobody for"
+    return f"{builds} about {likely:.1f} s, {low:.1f} to {high:.1f}, and takes about {megabytes:.0f} MB"
 
 
 def _rows(schema: Schema, table: str) -> str:
@@ -246,7 +247,14 @@ def index_findings(build: IndexBuild, schema: Schema) -> tuple[Finding, ...]:
         return (Finding(Severity.ERROR, build.name, sentence, "create the table first"),)
     if any(name.lower() == words[at - 1] for name, _ in table.indexes):
         return (Finding(Severity.NOTE, build.name, "an index of that name exists; nothing is left to build"),)
-    return _build(build, table.rows)
+    return _build(build, table.rows) if schema.builds_block else _beside(build, table.rows)
+
+
+def _beside(build: IndexBuild, rows: int | None) -> tuple[Finding, ...]:
+    """Built without holding up writers; it waits for transactions that were open before it."""
+    took = "" if rows is None else f" of about {rows * BUILD_S_PER_ROW.likely:.2g} s and more"
+    sentence = f"is built CONCURRENTLY in two passes{took}, which block no writer and wait for every open transaction"
+    return (Finding(Severity.NOTE, build.name, sentence),)
 
 
 def _build(build: IndexBuild, rows: int | None) -> tuple[Finding, ...]:

@@ -22,8 +22,10 @@ def is_postgres(target: Target) -> bool:
     return isinstance(target, str) and target.startswith(("postgresql://", "postgres://"))
 
 
-def _served(target: Target, driver: str | None) -> tuple[bool, Target]:
-    """Whether PostgreSQL serves the target. A factory is asked by calling it; its first connection is not lost.
+def served_by(target: Target, driver: str | None) -> tuple[bool, Target]:
+    """Whether PostgreSQL serves the target, and the target to go on with.
+
+    A factory is asked by calling it; its first connection is not lost.
 
     Raises DatabaseBroken for a URL of another kind, ValueError for an unknown driver.
     """
@@ -55,7 +57,7 @@ def open_database(
     "sqlite3" or "postgres"; by default what the target is. Raises DatabaseFault, UnsafeConnection, UnsafeVersion,
     ImportError when the postgres extra is missing, ValueError for an unknown driver.
     """
-    served, target = _served(target, driver)
+    served, target = served_by(target, driver)
     if served:
         from inchworm import postgres
 
@@ -70,7 +72,7 @@ def open_reader(target: Target, *, clock: Clock | None = None, driver: str | Non
 
     Raises DatabaseFault.
     """
-    served, target = _served(target, driver)
+    served, target = served_by(target, driver)
     if served:
         from inchworm import postgres
 

@@ -1,10 +1,11 @@
 """Look before leaping: explain every statement, sample its cost in turns that are undone, forecast, or refuse.
 
-Changes nothing but `record`, which writes forecasts into the ledger. Samples hold the write lock for a turn each.
+Changes nothing but `record`, which writes forecasts into the ledger. Samples hold locks for a turn each.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 from inchworm import cursor, ledger
 from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
@@ -12,17 +13,17 @@ from inchworm.cost import Pair
 from inchworm.cursor import Bound
 from inchworm.errors import Busy, DeadlineExceeded, PlanRefused, RowRefused, StatementRefused
 from inchworm.findings import Finding, Severity, worst_first
-from inchworm.forecast import Forecast, Measured, Range, forecast
+from inchworm.forecast import FRAME_HEADER, Forecast, Measured, Range, forecast
 from inchworm.indextable import NOT_HERE, read_base
 from inchworm.keyset import Keyset
 from inchworm.ledger import Entry
-from inchworm.lint import Explained, Facts, Look, index_findings, index_table_findings, lint
+from inchworm.lint import Explained, Facts, Look, Schema, index_findings, index_table_findings, lint
 from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 from inchworm.opening import Target, open_database
 from inchworm.pace import Pace, pace_for
 from inchworm.ports import Database, Params
 from inchworm.progress import Total
-from inchworm.sampling import Sampler, Samples
+from inchworm.sampling import Probe, Sampler, Samples
 from inchworm.sqlite.database import SqliteDatabase
 from inchworm.sqlite.probe import SqliteProbe
 from inchworm.statement import parameters, update_shape
@@ -30,6 +31,30 @@ from inchworm.states import Status
 
 COUNT_LIMIT_S = 0.3
 RECORD_PATIENCE_S = 5.0
+
+
+class Inspector(Probe, Schema, Protocol):
+    """What a backend lets a plan see; `wal` and `page_bytes` say how its log is written."""
+
+    @property
+    def page_bytes(self) -> int: ...
+    @property
+    def wal(self) -> bool: ...
+    def blind(self) -> str | None: ...
+    def explain(self, sql: str, params: Params) -> tuple[str, ...]: ...
+    def row_bytes(self, table: str, columns: Sequence[str], keys: str, params: Params) -> float | None: ...
+
+
+def inspector(db: Database) -> Inspector:
+    """The probe of an open database."""
+    if isinstance(db, SqliteDatabase):
+        return SqliteProbe(db)
+    from inchworm.postgres.database import PostgresDatabase
+    from inchworm.postgres.probe import PostgresProbe
+
+    if not isinstance(db, PostgresDatabase):
+        raise TypeError(f"plan cannot look into {type(db).__name__}")
+    return PostgresProbe(db)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +109,7 @@ def plan_migrations(
     db = open_database(database, clock=clock, driver=driver)
     try:
         known = _entries(db)
-        place = _Place(db, clock, stop, pace_for(stall_budget_ms), driver)
+        place = _Place(db, clock, stop, db.dialect.paced(pace_for(stall_budget_ms)), driver)
         look = _Planner(place, migrations, known)
         return Plan(tuple(look.plan(migration) for migration in migrations))
     finally:
@@ -170,24 +195,18 @@ class _Planner:
             return self._index_table(migration, db)
         if coming := [m.index_table for m in self._tables if m.name in migration.after]:
             return _noted(migration.name, f"waits for the index table {', '.join(coming)}; plan again when it is there")
-        if not isinstance(db, SqliteDatabase):
-            return _noted(migration.name, f"plan does not measure {db.dialect.name} databases yet")
-        probe = SqliteProbe(db)
+        probe = inspector(db)
         if isinstance(migration, IndexBuild):
             return MigrationPlan(migration.name, index_findings(migration, probe))
         if migration.source is None:
             return self._backfill(migration, db, probe, probe)
         source = open_database(migration.source, clock=self._place.clock, driver=self._place.driver)
         try:
-            if not isinstance(source, SqliteDatabase):
-                return _noted(migration.name, "its source is not SQLite; plan does not measure it yet")
-            return self._backfill(migration, source, SqliteProbe(source), probe)
+            return self._backfill(migration, source, inspector(source), probe)
         finally:
             source.close()
 
-    def _backfill(
-        self, migration: Backfill, source: Database, keyed: SqliteProbe, target: SqliteProbe
-    ) -> MigrationPlan:
+    def _backfill(self, migration: Backfill, source: Database, keyed: Inspector, target: Inspector) -> MigrationPlan:
         name = migration.name
         try:
             if problem := source.key_problem(migration.table, migration.keys):
@@ -201,12 +220,17 @@ class _Planner:
             statements = _explained(migration, samples, bound, keyed, target)
         except (StatementRefused, RowRefused) as problem:
             return _refused(name, str(problem), "correct the statement; nothing was changed")
+        except Busy as problem:
+            return _noted(name, f"was not measured, because another session keeps the table locked: {problem}")
         total = self._total(source, migration, bound)
         facts = Facts(migration, statements, samples, total, self._coming)
         found = lint(facts, keyed, target)
         measured = _measured(migration, sampler, samples, total, target) if found.measured else None
         expected = forecast(measured, place.rules) if measured is not None else None
-        return MigrationPlan(name, worst_first(found.findings), statements, samples, expected)
+        if expected is not None and place.db.dialect.wakes_waiters:
+            expected = _beside_versions(expected, migration, samples, target, place.rules)
+        blind = [Finding(Severity.WARNING, name, why) for why in {keyed.blind(), target.blind()} if why is not None]
+        return MigrationPlan(name, worst_first([*found.findings, *blind]), statements, samples, expected)
 
     def _bound(self, source: Database, migration: Backfill) -> Bound | None:
         """What is left: from the cursor of a run that was interrupted to the bound that it took."""
@@ -247,7 +271,7 @@ def _refused(name: str, sentence: str, todo: str) -> MigrationPlan:
 
 
 def _explained(
-    migration: Backfill, samples: Samples, bound: Bound, keyed: SqliteProbe, target: SqliteProbe
+    migration: Backfill, samples: Samples, bound: Bound, keyed: Inspector, target: Inspector
 ) -> tuple[Explained, ...]:
     piece = samples.slices[0]
     inside = cursor.bounds(migration.keys, piece.first, piece.last)
@@ -271,13 +295,13 @@ def _explained(
     return tuple(found)
 
 
-def _look(probe: SqliteProbe, look: Look, role: str, sql: str, params: Params) -> Explained:
+def _look(probe: Inspector, look: Look, role: str, sql: str, params: Params) -> Explained:
     used = {name: params.get(name) for name in parameters(sql)}
     return Explained(look, role, sql, used, probe.explain(sql, used))
 
 
 def _measured(
-    migration: Backfill, sampler: Sampler, samples: Samples, total: Total, target: SqliteProbe
+    migration: Backfill, sampler: Sampler, samples: Samples, total: Total, target: Inspector
 ) -> Measured | None:
     if not samples.turn or total.rows is None:
         return None
@@ -301,8 +325,14 @@ def _seconds_per_row(pairs: Sequence[Pair]) -> Range:
     return Range(min(each), sum(each) / len(each), max(each))
 
 
-def _pages_per_row(migration: Backfill, samples: Samples, target: SqliteProbe, growth: float) -> float | None:
-    """Leaf pages that a row makes dirty: its own, shared with its neighbours in key order, and those of indexes."""
+def _pages_per_row(migration: Backfill, samples: Samples, target: Inspector, growth: float) -> float | None:
+    """Leaf pages that a row makes dirty: its own, shared with its neighbours in key order, and those of indexes.
+
+    Where the log was measured: its bytes per row. Other sessions write to it too, so the smallest of the samples.
+    """
+    logged = [p.large.log_bytes / p.large.rows for p in samples.turn if p.large.log_bytes is not None and p.large.rows]
+    if logged:
+        return min(logged) / (target.page_bytes + FRAME_HEADER)
     shapes = [update_shape(sql) for sql in migration.statements]
     if not shapes or samples.examined == 0:
         return None
@@ -318,8 +348,28 @@ def _pages_per_row(migration: Backfill, samples: Samples, target: SqliteProbe, g
     return pages * samples.changed / samples.examined
 
 
+def _beside_versions(
+    expected: Forecast, migration: Backfill, samples: Samples, target: Inspector, rules: Pace
+) -> Forecast:
+    """The forecast where waiters are woken and a changed row is a new version of it, as on PostgreSQL.
+
+    Only who wants the same rows waits, for the rest of one turn. The log is kept by checkpoints of the server's own,
+    and the old versions take room until vacuum has been there.
+    """
+    size = -(-expected.rows // max(1, expected.turns))
+    held_ms = [1000 * p.large.seconds / max(1, p.large.rows) * size for p in samples.turn if p.large.ended]
+    likely_ms = min(sum(held_ms) / max(1, len(held_ms)), 1000 * rules.deadline_s)
+    piece = samples.slices[len(samples.slices) // 2]
+    walk = Keyset(migration.table, migration.keys)
+    row = target.row_bytes(migration.table, (), walk.inside, walk.range_params(piece.first, piece.last))
+    changed = expected.rows * samples.changed / max(1, samples.examined)
+    disk = None if row is None else Range(0.0, changed * row, 2 * changed * row)
+    stall = Range(0.0, likely_ms, max(likely_ms, 1000 * rules.deadline_s))
+    return replace(expected, stall_ms=stall, wal_peak_bytes=None, disk_bytes=disk)
+
+
 def _share_of_page(
-    migration: Backfill, samples: Samples, target: SqliteProbe, columns: Sequence[str], growth: float
+    migration: Backfill, samples: Samples, target: Inspector, columns: Sequence[str], growth: float
 ) -> float:
     piece = samples.slices[len(samples.slices) // 2]
     walk = Keyset(migration.table, migration.keys)

@@ -1,4 +1,4 @@
-"""The command line over a postgresql:// URL; plan and doctor say that they measure SQLite only."""
+"""The command line over a postgresql:// URL: every command, as over a file."""
 
 import json
 from pathlib import Path
@@ -53,11 +53,16 @@ def test_run_status_verify_and_verbs_work_over_a_url(url: str) -> None:
     assert call(url, "pause", "good").exit_code == Exit.REFUSED
 
 
-def test_plan_and_doctor_say_what_they_do_not_measure(url: str) -> None:
-    result = call(url, "plan", "moves_postgres:GOOD")
-    assert result.exit_code == Exit.OK
-    assert "does not measure postgres" in result.output
-    assert "doctor examines SQLite files" in call(url, "doctor", "moves_postgres:GOOD").output
+def test_plan_forecasts_and_explains_and_doctor_examines_the_server(url: str) -> None:
+    result = call(url, "plan", "moves_postgres:GOOD", "--explain", "--stall-budget-ms", "10000")
+    assert result.exit_code == Exit.OK, result.output
+    assert "good: 500 rows in about" in result.output
+    assert "log written" in result.output
+    assert "SEARCH t USING" in result.output
+    result = call(url, "doctor", "moves_postgres:GOOD")
+    assert result.exit_code == Exit.OK, result.output
+    assert "lock_timeout is 0" in result.output
+    assert not json.loads(call(url, "status", "--json").stdout)
 
 
 def test_an_unreachable_server_is_one_sentence() -> None:

@@ -63,3 +63,78 @@ select 1 from pg_class where oid = to_regclass(:relation) and relkind in ('r', '
 -- name: copy
 -- the schema that holds temporary tables is looked up before all others
 create temporary table {table} (like {table} including indexes) on commit drop
+
+-- name: server
+select current_setting('server_version_num')::bigint, current_setting('server_version'), pg_is_in_recovery(),
+  current_setting('max_connections')::bigint,
+  (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+  (select age(datfrozenxid)::bigint from pg_database where datname = current_database()),
+  pg_has_role(current_user, 'pg_read_all_stats', 'usage')
+
+-- name: settings
+-- as this role's new sessions have them, not as this transaction has set them
+select name, reset_val from pg_settings
+where name in ('fsync', 'full_page_writes', 'autovacuum', 'track_counts', 'lock_timeout',
+  'idle_in_transaction_session_timeout')
+
+-- name: sessions
+-- open transactions of this database; one that works in another does not keep rows from vacuum here
+select pid, coalesce(nullif(application_name, ''), backend_type), coalesce(usename, ''), coalesce(state, ''),
+  extract(epoch from clock_timestamp() - xact_start)::float8,
+  extract(epoch from clock_timestamp() - state_change)::float8,
+  greatest(age(backend_xmin), age(backend_xid))::bigint
+from pg_stat_activity
+where datname = current_database() and xact_start is not null and pid <> pg_backend_pid()
+  and backend_type <> 'autovacuum worker'
+order by xact_start
+
+-- name: waits
+-- who waits for a lock, since when at most, and for whom
+select w.pid, coalesce(nullif(w.application_name, ''), w.backend_type),
+  extract(epoch from clock_timestamp() - w.query_start)::float8, b.pid,
+  coalesce(nullif(b.application_name, ''), b.backend_type)
+from pg_stat_activity as w
+  cross join lateral unnest(pg_blocking_pids(w.pid)) as blocker (pid)
+  join pg_stat_activity as b on b.pid = blocker.pid
+where w.wait_event_type = 'Lock' and w.datname = current_database()
+order by 3 desc limit 20
+
+-- name: table_locks
+-- locks that keep writers of a table away
+select l.pid, coalesce(nullif(a.application_name, ''), a.backend_type), l.mode
+from pg_locks as l join pg_stat_activity as a on a.pid = l.pid
+where l.locktype = 'relation' and l.relation = to_regclass(:relation) and l.granted and l.pid <> pg_backend_pid()
+  and l.mode in ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+
+-- name: prepared
+select gid, extract(epoch from clock_timestamp() - prepared)::float8, age(transaction)::bigint
+from pg_prepared_xacts where database = current_database()
+
+-- name: slots
+select slot_name, active, coalesce(wal_status, ''),
+  pg_wal_lsn_diff(case when pg_is_in_recovery() then pg_last_wal_replay_lsn() else pg_current_wal_lsn() end,
+    restart_lsn)::bigint,
+  greatest(age(xmin), age(catalog_xmin))::bigint
+from pg_replication_slots
+
+-- name: replicas
+-- none on a standby, nor without the right to see them
+select coalesce(nullif(application_name, ''), 'a replica'),
+  case when pg_is_in_recovery() then null else pg_wal_lsn_diff(pg_current_wal_lsn(), replay_lsn)::bigint end
+from pg_stat_replication where state in ('streaming', 'catchup')
+
+-- name: busiest
+-- without migrations: the tables with most dead rows
+select format('%I.%I', schemaname, relname) from pg_stat_user_tables
+where n_live_tup + n_dead_tup > 10000 and has_schema_privilege(schemaname, 'usage') order by n_dead_tup desc limit 20
+
+-- name: health
+select c.relname, c.reltuples::float8, c.relpersistence = 'u', coalesce('autovacuum_enabled=false' = any (c.reloptions), false),
+  coalesce(s.n_live_tup, 0), coalesce(s.n_dead_tup, 0),
+  coalesce((
+    select json_agg(x.relname) from pg_index as i join pg_class as x on x.oid = i.indexrelid
+    where i.indrelid = c.oid and not i.indisvalid
+      and not exists (select from pg_stat_progress_create_index as p where p.index_relid = i.indexrelid)
+  ), '[]')::text
+from pg_class as c left join pg_stat_user_tables as s on s.relid = c.oid
+where c.oid = to_regclass(:relation) and c.relkind = 'r'
