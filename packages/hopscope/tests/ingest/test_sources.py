@@ -64,3 +64,9 @@ def test_states_are_stored_when_they_changed_and_not_too_often(connection: Conne
     assert not board.changed(board.states())
     connection.opened(1)
     assert board.changed(board.states())
+
+
+def test_a_clock_that_was_set_back_does_not_keep_states_from_readers(connection: Connection) -> None:
+    board = StateBoard([Told(connection)])
+    board.saved(board.states(), 10_000_000)
+    assert board.due(9_000_000)

@@ -128,8 +128,8 @@ class StateBoard:
         self._saved_at_ms: int | None = None
 
     def due(self, now_ms: int) -> bool:
-        """True when it is time to look again."""
-        return self._saved_at_ms is None or now_ms - self._saved_at_ms >= SAVE_EVERY_MS
+        """True when it is time to look again, also after the clock was set back."""
+        return self._saved_at_ms is None or not 0 <= now_ms - self._saved_at_ms < SAVE_EVERY_MS
 
     def states(self) -> Sequence[SourceState]:
         """The states as they are now."""
