@@ -1,5 +1,6 @@
 """The ledger is created whole, extended additively, and refused when it is newer."""
 
+import sqlite3
 from contextlib import closing
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pytest
 
 import inchworm
 from inchworm import ledger
-from inchworm.errors import LedgerTooNew
+from inchworm.errors import Busy, LedgerTooNew
 from inchworm.lease import retire, this_holder
 from inchworm.states import Status
 from inchworm.testing import FakeClock, SqliteHarness
@@ -168,3 +169,54 @@ def test_status_is_read_once_per_ttl_however_often_it_is_asked(harness: SqliteHa
         clock.advance(1.0)
         assert reader.read()[0].status is Status.FAILED
     assert len(opened) == 1
+
+
+def test_the_time_that_a_migration_waits_for_an_operator_or_a_runner_is_booked_to_its_reason(
+    harness: SqliteHarness,
+) -> None:
+    target, time, stop = table(harness, 2_000), FakeClock(), inchworm.Stop()
+    inchworm.run(target, [count_up()], clock=time, stop=stop, throttle=lambda: stop.set("SIGTERM"))
+    for verb, answer in (("pause", "paused"), ("resume", "pending"), ("cancel", "cancelled"), ("retry", "pending")):
+        time.advance({"pause": 10, "resume": 500, "cancel": 20, "retry": 3_000}[verb])
+        assert inchworm.request(target, "count_up", verb, by="ann", clock=time) == answer
+    time.advance(60)
+    outcome = inchworm.run(target, [count_up()], clock=time)["count_up"]
+    assert outcome.status is Status.DONE
+    waited = {reason: seconds for reason, seconds in outcome.throttled.items() if seconds >= 1}
+    assert waited == pytest.approx(
+        {"interrupted: SIGTERM": 10, "paused by ann": 500, "no runner": 80, "cancelled by ann": 3_000}, abs=0.1
+    )
+
+
+def test_a_runner_that_is_stopped_before_there_is_a_ledger_says_that_nothing_was_begun(harness: SqliteHarness) -> None:
+    target, stop = table(harness), inchworm.Stop()
+    stop.set("SIGTERM")
+    report = inchworm.run(target, [count_up()], stop=stop)
+    assert not report.ok
+    assert report["count_up"].status is Status.PENDING
+    assert report["count_up"].reason == "not begun"
+    assert statuses(harness, target) == {}
+
+
+def test_a_word_that_is_no_verb_is_refused_with_those_that_are(harness: SqliteHarness) -> None:
+    target = table(harness)
+    inchworm.run(target, [count_up()], driver="sqlite3")
+    with pytest.raises(inchworm.RequestRefused, match="'stop' is not one of pause, resume, cancel, retry, acknowledge"):
+        inchworm.request(target, "count_up", "stop")
+
+
+def test_a_request_that_meets_a_lock_says_so_after_its_patience_and_leaves_nothing(harness: SqliteHarness) -> None:
+    target = table(harness)
+    inchworm.run(target, [count_up()], driver="sqlite3")
+    with closing(sqlite3.connect(target, isolation_level=None)) as writer:
+        writer.execute("begin immediate")
+        with pytest.raises(Busy, match="count_up: the database stayed locked for 5 s; nothing was asked"):
+            inchworm.request(target, "count_up", "cancel", clock=FakeClock())
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"), [(count_up(), "give a list of migrations"), (["x"], "'x' is no migrat")]
+)
+def test_what_is_no_list_of_migrations_is_a_sentence(given: object, sentence: str) -> None:
+    with pytest.raises(inchworm.DefinitionError, match=sentence):
+        inchworm.Runner("mesh.db", given)  # type: ignore[arg-type]

@@ -7,19 +7,21 @@ from typing import Any
 from inchworm import ledger, pace
 from inchworm.attempt import Options
 from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
-from inchworm.errors import Busy, RequestRefused
+from inchworm.errors import Busy, DefinitionError, RequestRefused
 from inchworm.gate import Gate, OpenGate
 from inchworm.lease import LEASE_S
 from inchworm.ledger import Request
 from inchworm.model import Backfill, Migration
 from inchworm.opening import Target, open_database
 from inchworm.order import in_order
-from inchworm.ports import Database, Limits
+from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Progress
 from inchworm.report import Report
 from inchworm.requests import carry_out, is_held
 from inchworm.runner import Engine, Settings
 from inchworm.states import Verb
+
+REQUEST_PATIENCE_S = 5.0
 
 
 class Runner:
@@ -38,7 +40,7 @@ class Runner:
     strict_version: refuse SQLite versions with the WAL-reset bug instead of warning.
     first_rows: rows of the first slice; later ones follow from measured time.
 
-    Raises DefinitionError for a cycle in `after`.
+    Raises DefinitionError for a cycle in `after`, a name given twice, or what is no migration.
     """
 
     def __init__(
@@ -62,7 +64,7 @@ class Runner:
         open_with: Callable[[Target], Database] | None = None,
     ) -> None:
         self._clock = clock or SystemClock()
-        self._target, self._migrations, self._gate = database, in_order(migrations), gate or OpenGate()
+        self._target, self._migrations, self._gate = database, in_order(_checked(migrations)), gate or OpenGate()
         self._open = open_with or (
             lambda target: open_database(target, clock=self._clock, strict_version=strict_version, driver=driver)
         )
@@ -101,6 +103,16 @@ class Runner:
         return self._open(migration.source)
 
 
+def _checked(migrations: Sequence[Migration]) -> Sequence[Migration]:
+    """The migrations, or DefinitionError for what a type checker would have told."""
+    if isinstance(migrations, Migration):
+        raise DefinitionError(f"{migrations.name}: give a list of migrations, [{migrations.name}], also for one")
+    for one in migrations:
+        if not isinstance(one, Migration):
+            raise DefinitionError(f"{one!r} is no migration")
+    return migrations
+
+
 def run(database: Target, migrations: Sequence[Migration], *, stop: StopLike | None = None, **options: Any) -> Report:
     """Run migrations until each is done, failed, cancelled or waits for one that is; options as for Runner.
 
@@ -113,9 +125,12 @@ def request(database: Target, name: str, verb: Verb | str, *, by: str | None = N
     """Ask for pause, resume, cancel, retry or acknowledge; one short turn, carried out at once when nobody runs it.
 
     Returns what was done (`paused`, `pending`, `acknowledged`, …) or `requested` when a living runner will see to it
-    within a second. Raises RequestRefused when the verb does not fit, Busy when the database stays locked for 5 s.
+    within a second. Raises RequestRefused for a verb that does not fit or exist and for an unknown name, Busy when the
+    database stays locked for 5 s, LedgerTooNew.
     """
     clock = clock or SystemClock()
+    if verb not in set(Verb):
+        raise RequestRefused(f"{name}: {str(verb)!r} is not one of {', '.join(Verb)}")
     asked_for = Verb(verb)
     db = open_database(database, clock=clock)
     try:
@@ -126,10 +141,11 @@ def request(database: Target, name: str, verb: Verb | str, *, by: str | None = N
 
 def ask(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> str:
     """`request` on an open database."""
-    now, until = rfc3339(clock.wall()), clock.monotonic() + 5.0
+    now, until = rfc3339(clock.wall()), clock.monotonic() + REQUEST_PATIENCE_S
     while True:
         try:
             with db.turn(limit_s=5.0) as turn:
+                _check_known(turn, db, name)
                 asked = Request(0, name, verb, str(verb), by, now)
                 answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall(), db), now=now)
                 if answer is None:
@@ -138,10 +154,20 @@ def ask(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> st
             if answer.startswith("refused: "):
                 raise RequestRefused(f"{name}: {answer.removeprefix('refused: ')}")
             return answer
-        except Busy:
+        except Busy as problem:
             if clock.monotonic() > until:
-                raise
+                patience = f"the database stayed locked for {REQUEST_PATIENCE_S:.0f} s"
+                raise Busy(f"{name}: {patience}; nothing was asked for, try again") from problem
             clock.sleep(0.005, Stop())
+
+
+def _check_known(turn: Turn, db: Database, name: str) -> None:
+    """RequestRefused, with the names that there are, when no runner has registered this one. Raises LedgerTooNew."""
+    names = [entry.name for entry in ledger.entries(turn)] if ledger.is_ours(turn, db) else []
+    if not names:
+        raise RequestRefused(f"{name}: no such migration; none has been run in this database by inchworm")
+    if name not in names:
+        raise RequestRefused(f"{name}: no such migration (there are: {', '.join(names)})")
 
 
 __all__ = ["Runner", "request", "run"]

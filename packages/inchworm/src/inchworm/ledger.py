@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from inchworm import cursor
+from inchworm.clock import parse_time
 from inchworm.cursor import Bound, Key
 from inchworm.errors import LeaseLost, LedgerTooNew, StatementRefused
 from inchworm.ports import Database, Reads, SqlValue, Turn
@@ -16,6 +17,7 @@ from inchworm.queries import load
 from inchworm.states import Status, Verb, read_status_name
 
 VERSION = 1
+NO_RUNNER = "no runner"
 
 SQL = load("ledger")
 
@@ -314,10 +316,29 @@ def move_unheld(
     """A change of status of a migration without a living holder; raises its epoch, so that a dead one stays out."""
     values: dict[str, SqlValue] = {"name": was.name, "status": new, "reason": reason, "error": error, "now": now}
     ended = now if new in (Status.FAILED, Status.CANCELLED) else None
-    if turn.execute(SQL["move_unheld"], {**values, "stage": stage, "ended_at": ended, "was_epoch": was.epoch}) != 1:
+    values |= {"stage": stage, "ended_at": ended, "throttled": json.dumps(idle(was, now)), "was_epoch": was.epoch}
+    if turn.execute(SQL["move_unheld"], values) != 1:
         raise LeaseLost(was.name)
     rows = was.counts.examined
     remember(turn, was.name, was.status_text, new, error or reason, by=by, epoch=was.epoch + 1, rows=rows, now=now)
+
+
+def idle(was: Entry, now: str) -> dict[str, float]:
+    """Its seconds of not working by reason, with those since its last word, in which nobody held it."""
+    throttled, seconds = dict(was.throttled), _seconds_between(was.last_update_at, now) if was.attempts else 0.0
+    if seconds > 0:
+        waits = was.status in (Status.PAUSED, Status.INTERRUPTED, Status.FAILED, Status.CANCELLED)
+        reason = (was.reason or str(was.status)) if waits else NO_RUNNER
+        throttled[reason] = throttled.get(reason, 0.0) + seconds
+    return throttled
+
+
+def _seconds_between(at: str | None, now: str) -> float:
+    """Wall-clock seconds since a ledger time; 0 for none, an unreadable one, or a clock that went backwards."""
+    try:
+        return max(0.0, (parse_time(now) - parse_time(at)).total_seconds()) if at else 0.0
+    except ValueError:
+        return 0.0
 
 
 def rewind(turn: Turn, was: Entry, fingerprint: str) -> Entry:

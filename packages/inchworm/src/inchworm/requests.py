@@ -40,9 +40,7 @@ def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], no
         ledger.acknowledge(turn, entry.name, request.by, now)
         return "acknowledged"
     stage = _retry_stage(entry) if request.verb is Verb.RETRY else entry.stage
-    reason = f"{request.verb} by {request.by or 'an operator'}" if new is not Status.PENDING else entry.reason
-    if request.verb is Verb.PAUSE:
-        reason = f"paused by {request.by or 'an operator'}"
+    reason = f"{new} by {request.by or 'an operator'}" if new is not Status.PENDING else None
     ledger.move_unheld(turn, entry, new, reason=reason, error=None, stage=stage, by=request.by, now=now)
     if request.verb is Verb.RETRY:
         ledger.clear_acknowledged(turn, entry.name)

@@ -10,7 +10,7 @@ from typing import Any
 
 from inchworm import ledger
 from inchworm.attempt import LOOK_S, Options
-from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
+from inchworm.clock import Clock, StopLike, cause_of, rfc3339
 from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost, LockNeverFree, StatementRefused
 from inchworm.gate import Gate
 from inchworm.indexwalk import IndexTableWalk
@@ -29,7 +29,7 @@ from inchworm.walk import Walk
 
 log = logging.getLogger("inchworm")
 
-NO_RUNNER = "no runner"
+NOT_BEGUN = "not begun"
 SourceOf = Callable[[Backfill], Database]
 
 
@@ -232,11 +232,6 @@ class Engine:
         return was.stage == "restart" and not frozen
 
     def _held(self, migration: Migration, was: Entry, holder: Holder) -> Entry:
-        throttled = dict(was.throttled)
-        idle_s = _seconds_since(was.last_update_at, self._clock.wall()) if was.attempts else 0.0
-        if idle_s > 0:
-            reason = was.reason if was.reason and was.status is not Status.RUNNING else NO_RUNNER
-            throttled[reason] = throttled.get(reason, 0.0) + idle_s
         return replace(
             was,
             status_text=str(Status.RUNNING),
@@ -244,7 +239,7 @@ class Engine:
             epoch=was.epoch + 1,
             lease_until=self._clock.wall() + self._settings.options.lease_s,
             fingerprint=migration.fingerprint,
-            throttled=throttled,
+            throttled=ledger.idle(was, self._now()),
             attempts=was.attempts + 1,
             attempt_rows=0,
             attempt_active_s=0.0,
@@ -330,8 +325,13 @@ class Engine:
     # -- reporting
 
     def _report(self, started: float) -> Report:
-        entries = self._entries()
-        outcomes = tuple(self._outcome(entries[m.name]) for m in self._migrations if m.name in entries)
+        with self._db.snapshot() as reads:  # one that was stopped while it waited for the lock may find no ledger
+            begun = ledger.exists(reads, self._db)
+        entries = self._entries() if begun else {}
+        outcomes = tuple(
+            self._outcome(entries[m.name]) if m.name in entries else Outcome(m.name, Status.PENDING, reason=NOT_BEGUN)
+            for m in self._migrations
+        )
         parked = tuple(
             name for name, e in entries.items() if name not in self._names and e.status not in _ENDED_OR_FOREIGN
         )
@@ -377,14 +377,6 @@ def _claim_reason(was: Entry) -> str:
 
 def _kind(migration: Migration) -> str:
     return {IndexBuild: "index", IndexTable: "index table"}.get(type(migration), "backfill")
-
-
-def _seconds_since(at: str | None, wall_s: float) -> float:
-    """Wall-clock seconds since a ledger time; 0 for none, an unreadable one, or a clock that went backwards."""
-    try:
-        return max(0.0, wall_s - parse_time(at).timestamp()) if at else 0.0
-    except ValueError:
-        return 0.0
 
 
 def _at_once(work: Callable[[], None]) -> None:

@@ -285,5 +285,5 @@ class Walk:
         if counts.quarantined and self._migration.on_quarantine == "failed":
             with self._db.snapshot() as reads:
                 first = ledger.quarantined(reads, held.name, most=1)
-            shown = f"; key {first[0].key}: {first[0].error}" if first else ""
+            shown = f"; key {', '.join(map(str, first[0].key))}: {first[0].error}" if first else ""
             raise RowRefused(f"{counts.quarantined} rows could not be changed{shown}")

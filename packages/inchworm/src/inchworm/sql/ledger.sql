@@ -66,7 +66,8 @@ where name = :name and epoch = :epoch and status = :was_status
 -- name: move_unheld
 -- a change of status of a migration that nobody holds: by an operator's request, or a definition that is refused
 update _async_migrations set status = :status, reason = :reason, error = :error, ended_at = :ended_at,
-  stage = :stage, epoch = coalesce(epoch, 0) + 1, lease_until = null, holder = null, last_update_at = :now
+  stage = :stage, epoch = coalesce(epoch, 0) + 1, lease_until = null, holder = null, throttled = :throttled,
+  last_update_at = :now
 where name = :name and coalesce(epoch, 0) = :was_epoch
 
 -- name: rewind
