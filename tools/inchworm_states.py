@@ -49,8 +49,9 @@ This page is written by `python tools/inchworm_states.py` from `inchworm.states`
 |---|---|
 {states}
 
-A migration whose holder died reads as `interrupted` at once, with the reason `crashed: …`; CoreScope's `pending_async`
-reads as `interrupted` too.
+A migration whose holder died reads as `interrupted` at once, with the reason `crashed: …`; so does one whose holder has
+let its lease end, because it died on another machine or cannot write. CoreScope's `pending_async` reads as
+`interrupted` too.
 
 ```mermaid
 {diagram()}```

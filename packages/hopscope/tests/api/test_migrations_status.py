@@ -81,6 +81,14 @@ def test_states_are_those_of_the_engine_or_unknown(stored: str, said: str) -> No
     assert info(status=stored).status == said
 
 
+def test_a_running_migration_whose_lease_ended_is_not_shown_as_running_for_ever() -> None:
+    elsewhere = {"holder": "another-machine|boot|namespace|1|1|token"}
+    assert info(**elsewhere, lease_until=NOW + 60).status == "running"
+    found = info(**elsewhere, lease_until=NOW - 1)
+    assert (found.status, found.rate) == ("interrupted", None)
+    assert "lease has ended" in str(found.reason)
+
+
 def test_a_ledger_with_only_the_oldest_columns_is_read() -> None:
     old = {"name": "obs_observer_ts_idx_v1", "status": "done", "started_at": "2026-09-21 14:13:20"}
     found = status_of((old,), now_s=NOW).migrations[0]

@@ -9,20 +9,18 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from inchworm import ledger, pace
-from inchworm.clock import Clock, Never, StopLike, cause_of, rfc3339
-from inchworm.errors import Busy, DeadlineExceeded, DiskFull
+from inchworm.clock import Clock, StopLike, cause_of, rfc3339
+from inchworm.errors import Busy, DatabaseFault, DeadlineExceeded, DiskFull, LockNeverFree
 from inchworm.lease import LEASE_S
 from inchworm.ledger import Entry, Request
 from inchworm.ports import Turn
 from inchworm.progress import Progress, Timesheet, eta_s, rate
-from inchworm.states import Status, Verb, move
-from inchworm.turns import Turns
+from inchworm.states import ENDED, Status, Verb, move
+from inchworm.turns import BOOKKEEPING_S, Turns
 
 log = logging.getLogger("inchworm")
 
 LOOK_S = 0.5  # between two looks at operators' requests and the throttle; "at least once a second"
-LAST_WORD_S = 1.0
-BOOKKEEPING_S = 5.0  # one small row: past the stall budget only when the machine stalls, and stopping it helps nobody
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +32,14 @@ class Options:
     first_rows: int = pace.FIRST_ROWS
     lease_s: float = LEASE_S
     wait_paused: bool = True
+
+
+class Unwritten(Exception):
+    """An outcome that the ledger does not have, and the fault that kept it out. No reason for another outcome."""
+
+    def __init__(self, status: Status, why: str | None, problem: DatabaseFault) -> None:
+        super().__init__(f"{status}{f' ({why})' if why else ''} could not be written into the ledger: {problem}")
+        self.problem = problem
 
 
 class Leave(Exception):
@@ -186,47 +192,41 @@ class Attempt:
         stage: str | None = None,
         request: Request | None = None,
     ) -> None:
-        """Change the status, with its line in the history and the answer to the request that asked for it."""
-        was = self.held
+        """Change the status, with its line in the history and the answer to the request that asked for it.
+
+        Waits for a lock that others hold, see Turns.last_word. Raises Unwritten when it does not become free: the row
+        then still says `running`, and the next runner continues after the cursor.
+        """
+        was, over = self.held, new is not Status.VERIFYING
         move(was.status, new)
-        over = new is not Status.VERIFYING
-        self.sheet.settle(self.clock.monotonic())
-        held = replace(
-            was,
-            status_text=str(new),
-            reason=reason,
-            error=error,
-            stage=stage or was.stage,
-            ended_at=self.now() if new in (Status.DONE, Status.FAILED, Status.CANCELLED) else None,
-            holder=None if over else was.holder,
-            lease_until=None if over else self.clock.wall() + self._options.lease_s,
-            active_s=self.sheet.active_s,
-            throttled=dict(self.sheet.throttled),
-        )
+        ended: list[Entry] = []
 
         def work(turn: Turn) -> None:
+            self.sheet.settle(self.clock.monotonic())
+            held = replace(
+                was,
+                status_text=str(new),
+                reason=reason,
+                error=error,
+                stage=stage or was.stage,
+                ended_at=self.now() if new in ENDED else None,
+                holder=None if over else was.holder,
+                lease_until=None if over else self.clock.wall() + self._options.lease_s,
+                active_s=self.sheet.active_s,
+                throttled=dict(self.sheet.throttled),
+            )
             ledger.move(turn, was, held, by=request.by if request else None, now=self.now())
             if request is not None:
                 ledger.answer(turn, request, f"{new}", self.now())
+            ended[:] = [held]
 
-        self._insistently(work)
-        self.held = held
+        try:
+            self.turns.last_word(work, sheet=self.sheet, stop=self.stop)
+        except (Busy, DiskFull, LockNeverFree) as problem:
+            raise Unwritten(new, error or reason, problem) from problem
+        self.held = ended[0]
         level = logging.ERROR if new is Status.FAILED else logging.INFO
         log.log(level, "inchworm.status", extra={"migration": was.name, "status": str(new), "why": error or reason})
-
-    def _insistently(self, work: Callable[[Turn], object]) -> None:
-        """The last word must be written also when the stop token is set; a locked database is asked for a second."""
-        until, attempt = self.clock.monotonic() + LAST_WORD_S, 0
-        while True:
-            try:
-                with self.turns.db.turn(limit_s=BOOKKEEPING_S) as turn:
-                    work(turn)
-                return
-            except Busy:
-                if self.clock.monotonic() > until:
-                    raise
-            self.clock.sleep(pace.lock_delay(attempt), Never())
-            attempt += 1
 
     # -- telling
 

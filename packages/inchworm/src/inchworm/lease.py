@@ -74,6 +74,11 @@ def is_dead(text: str) -> bool | None:
     return _start_time(holder.pid) != holder.started
 
 
+def lapsed(until_s: float | None, wall_s: float) -> bool:
+    """Whether a lease has ended, so that the next runner may take over whatever became of the holder (Unix seconds)."""
+    return until_s is None or until_s <= wall_s
+
+
 def _boot_id() -> str:
     return _text("/proc/sys/kernel/random/boot_id")
 

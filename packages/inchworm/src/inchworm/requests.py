@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from inchworm import ledger
 from inchworm.errors import RequestRefused
-from inchworm.lease import is_dead
+from inchworm.lease import is_dead, lapsed
 from inchworm.ledger import Entry, Request
 from inchworm.ports import Database, Turn
 from inchworm.states import Status, Verb, asked
@@ -20,7 +20,7 @@ def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
     dead = is_dead(entry.holder)
     if dead or (dead is None and db.is_gone(entry.holder)):
         return False
-    return entry.lease_until is not None and entry.lease_until > wall_s
+    return not lapsed(entry.lease_until, wall_s)
 
 
 def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from inchworm import ledger
-from inchworm.attempt import LOOK_S, Options
-from inchworm.clock import Clock, StopLike, cause_of, rfc3339
-from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, LeaseLost, LockNeverFree, StatementRefused
+from inchworm.attempt import LOOK_S, Options, Unwritten
+from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
+from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, DiskFull, LeaseLost, LockNeverFree, StatementRefused
 from inchworm.gate import Gate
 from inchworm.indexwalk import IndexTableWalk
 from inchworm.lease import Holder, retire, this_holder
@@ -29,7 +29,7 @@ from inchworm.walk import Walk
 
 log = logging.getLogger("inchworm")
 
-NOT_BEGUN = "not begun"
+NO_RUNNER = "no runner"
 SourceOf = Callable[[Backfill], Database]
 
 
@@ -63,6 +63,7 @@ class Engine:
         self._turns = Turns(db, clock, gate, settings.pace, settings.limits, patience_s=settings.patience_s)
         self._sheet = Timesheet(clock.monotonic())
         self._reasons: dict[str, str] = {}
+        self._unwritten: dict[str, str] = {}
 
     def run(self, *, linger: bool = False) -> Report:
         """Work until nothing is left that this runner could do, or the token is set; with `linger`, until it is set.
@@ -189,8 +190,11 @@ class Engine:
         except LeaseLost as lost:
             log.warning("inchworm.lease", extra={"migration": migration.name, "why": str(lost)})
             self._clock.sleep(LOOK_S, self._stop)
-        except Busy as problem:  # the last word could not be written; the lease ends with this runner
+        except Unwritten as outcome:
+            self._keep(migration.name, outcome)
+        except (Busy, DiskFull) as problem:  # not even claimed
             log.warning("inchworm.busy", extra={"migration": migration.name, "why": str(problem)})
+            self._clock.sleep(LOOK_S, self._stop)
         except LockNeverFree:
             raise
         except StatementRefused as refused:
@@ -232,6 +236,11 @@ class Engine:
         return was.stage == "restart" and not frozen
 
     def _held(self, migration: Migration, was: Entry, holder: Holder) -> Entry:
+        throttled = dict(was.throttled)
+        idle_s = _seconds_since(was.last_update_at, self._clock.wall()) if was.attempts else 0.0
+        if idle_s > 0:
+            reason = was.reason if was.reason and was.status is not Status.RUNNING else NO_RUNNER
+            throttled[reason] = throttled.get(reason, 0.0) + idle_s
         return replace(
             was,
             status_text=str(Status.RUNNING),
@@ -239,7 +248,7 @@ class Engine:
             epoch=was.epoch + 1,
             lease_until=self._clock.wall() + self._settings.options.lease_s,
             fingerprint=migration.fingerprint,
-            throttled=ledger.idle(was, self._now()),
+            throttled=throttled,
             attempts=was.attempts + 1,
             attempt_rows=0,
             attempt_active_s=0.0,
@@ -280,26 +289,40 @@ class Engine:
         self._end(held, Status.FAILED, error=error)
 
     def _end(self, held: Entry, new: Status, *, reason: str | None = None, error: str | None = None) -> None:
-        def work() -> None:
-            with self._db.turn(limit_s=5.0) as turn:
-                now_held = ledger.entry(turn, held.name)
-                if now_held is None or now_held.epoch != held.epoch:
-                    raise LeaseLost(held.name)
-                if now_held.status not in ACTIVE:
-                    return
-                over = replace(
-                    now_held,
-                    status_text=str(new),
-                    reason=reason,
-                    error=error,
-                    ended_at=None if new is Status.INTERRUPTED else self._now(),
-                    holder=None,
-                    lease_until=None,
-                )
-                ledger.move(turn, now_held, over, by=None, now=self._now())
+        def work(turn: Turn) -> None:
+            now_held = ledger.entry(turn, held.name)
+            if now_held is None or now_held.epoch != held.epoch:
+                raise LeaseLost(held.name)
+            if now_held.status not in ACTIVE:
+                return
+            over = replace(
+                now_held,
+                status_text=str(new),
+                reason=reason,
+                error=error,
+                ended_at=None if new is Status.INTERRUPTED else self._now(),
+                holder=None,
+                lease_until=None,
+            )
+            ledger.move(turn, now_held, over, by=None, now=self._now())
 
-        with_patience = self._patiently if not self._stop.is_set() else _at_once
-        with_patience(work)
+        try:
+            self._turns.last_word(work, sheet=self._sheet, stop=self._stop)
+        except (Busy, DiskFull, LockNeverFree) as problem:
+            self._keep(held.name, Unwritten(new, error or reason, problem))
+        except LeaseLost as lost:
+            log.warning("inchworm.lease", extra={"migration": held.name, "why": str(lost)})
+
+    def _keep(self, name: str, outcome: Unwritten) -> None:
+        """For the report: the ledger does not have it, and the lease ends with this runner.
+
+        Raises LockNeverFree when it was patience that ended: whoever called `run` has to know.
+        """
+        self._unwritten[name] = str(outcome)
+        log.warning("inchworm.unwritten", extra={"migration": name, "why": str(outcome)})
+        if isinstance(outcome.problem, LockNeverFree):
+            raise LockNeverFree(f"{name}: {outcome}") from outcome
+        self._clock.sleep(LOOK_S, self._stop)
 
     # -- operators
 
@@ -325,13 +348,8 @@ class Engine:
     # -- reporting
 
     def _report(self, started: float) -> Report:
-        with self._db.snapshot() as reads:  # one that was stopped while it waited for the lock may find no ledger
-            begun = ledger.exists(reads, self._db)
-        entries = self._entries() if begun else {}
-        outcomes = tuple(
-            self._outcome(entries[m.name]) if m.name in entries else Outcome(m.name, Status.PENDING, reason=NOT_BEGUN)
-            for m in self._migrations
-        )
+        entries = self._entries()
+        outcomes = tuple(self._outcome(entries[m.name]) for m in self._migrations if m.name in entries)
         parked = tuple(
             name for name, e in entries.items() if name not in self._names and e.status not in _ENDED_OR_FOREIGN
         )
@@ -349,15 +367,16 @@ class Engine:
         )
 
     def _outcome(self, entry: Entry) -> Outcome:
+        ended = entry.status in ACTIVE and not self._is_held(entry)  # its last word is not in the ledger
         return Outcome(
             entry.name,
-            entry.status,
+            Status.INTERRUPTED if ended else entry.status,
             entry.counts,
             entry.total,
             entry.slices,
             entry.active_s,
             entry.throttled,
-            entry.reason or self._reasons.get(entry.name),
+            self._unwritten.get(entry.name) if ended else entry.reason or self._reasons.get(entry.name),
             entry.error,
             entry.forecast,
         )
@@ -379,5 +398,9 @@ def _kind(migration: Migration) -> str:
     return {IndexBuild: "index", IndexTable: "index table"}.get(type(migration), "backfill")
 
 
-def _at_once(work: Callable[[], None]) -> None:
-    work()
+def _seconds_since(at: str | None, wall_s: float) -> float:
+    """Wall-clock seconds since a ledger time; 0 for none, an unreadable one, or a clock that went backwards."""
+    try:
+        return max(0.0, wall_s - parse_time(at).timestamp()) if at else 0.0
+    except ValueError:
+        return 0.0

@@ -11,7 +11,7 @@ from datetime import datetime
 from inchworm import ledger
 from inchworm.clock import Clock, SystemClock, parse_time
 from inchworm.errors import InchwormError, LedgerUnreadable
-from inchworm.lease import is_dead, parse_holder
+from inchworm.lease import is_dead, lapsed, parse_holder
 from inchworm.ledger import Entry
 from inchworm.opening import Target, open_reader
 from inchworm.ports import Database
@@ -26,8 +26,8 @@ READ_LIMIT_S = 2.0
 class MigrationStatus:
     """One migration as it stands; durations in seconds, times aware UTC or None.
 
-    status: as stored, except that a running one whose holder died reads `interrupted`, one that `known` does not name
-        reads `parked`, and a word that nobody knows reads `unknown`.
+    status: as stored, except that a running one whose holder died or let its lease end reads `interrupted`, one that
+        `known` does not name reads `parked`, and a word that nobody knows reads `unknown`.
     rate: rows per second of active time in the current attempt; eta_s: seconds left at that rate; None when unknown.
     requested: a request that no runner has answered yet. problems: what in the row could not be read.
     """
@@ -159,7 +159,7 @@ def status_of(
             problems.append(f"{column} holds {text!r}, which is not a time")
             return None
 
-    status, reason = _reading(entry, known, gone)
+    status, reason = _reading(entry, known, gone, wall_s)
     if status is Status.UNKNOWN:
         problems.append(f"status {entry.status_text!r} is not one that this version knows")
     started, ended = time_of("started_at", entry.started_at), time_of("ended_at", entry.ended_at)
@@ -192,13 +192,19 @@ def status_of(
     )
 
 
-def _reading(entry: Entry, known: frozenset[str] | None, gone: frozenset[str]) -> tuple[Status, str | None]:
+def _reading(
+    entry: Entry, known: frozenset[str] | None, gone: frozenset[str], wall_s: float
+) -> tuple[Status, str | None]:
     status = entry.status
     if known is not None and entry.name not in known and status in (*STARTABLE, Status.PAUSED):
         return Status.PARKED, "no migration of this name is defined in the running code"
-    if status in ACTIVE and entry.holder in gone:
-        holder = parse_holder(entry.holder or "")
-        return Status.INTERRUPTED, f"crashed: {holder.described if holder else entry.holder} is gone"
+    if status in ACTIVE and entry.holder is not None:
+        parsed = parse_holder(entry.holder)
+        holder = parsed.described if parsed else entry.holder
+        if entry.holder in gone:
+            return Status.INTERRUPTED, f"crashed: {holder} is gone"
+        if lapsed(entry.lease_until, wall_s):
+            return Status.INTERRUPTED, f"crashed or kept from writing: {holder} has let its lease end"
     return status, entry.reason
 
 

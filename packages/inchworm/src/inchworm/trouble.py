@@ -16,6 +16,8 @@ from inchworm.errors import (
     Stopped,
 )
 
+DISK_FULL = "disk full"
+
 
 class Do(Enum):
     """The next step after a fault."""
@@ -42,7 +44,7 @@ def remedy(fault: DatabaseFault, *, rows: int, failures: int) -> Remedy:
     if isinstance(fault, Stopped | StatementRefused | LockNeverFree):
         raise fault
     if isinstance(fault, DiskFull):
-        return Remedy(Do.WAIT, pace.retry_delay(failures + 1), "disk full")
+        return Remedy(Do.WAIT, pace.retry_delay(failures + 1), DISK_FULL)
     if isinstance(fault, Busy):
         if failures >= pace.RETRIES:
             raise fault

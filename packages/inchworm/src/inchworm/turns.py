@@ -9,16 +9,19 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from inchworm import pace
-from inchworm.clock import Clock, StopLike
-from inchworm.errors import Busy, ConnectionLost, LockNeverFree
+from inchworm.clock import Clock, Never, StopLike
+from inchworm.errors import Busy, ConnectionLost, DiskFull, LockNeverFree
 from inchworm.gate import Gate, Passage
 from inchworm.pace import Pace, Turned
 from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Timesheet
+from inchworm.trouble import DISK_FULL
 
 T = TypeVar("T")
 
 RECONNECTING = "the connection to the server was lost"
+LAST_WORD_S = 1.0  # for a last word once the stop token is set; a supervisor kills after some ten seconds
+BOOKKEEPING_S = 5.0  # one small row: past the stall budget only when the machine stalls, and stopping it helps nobody
 STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
 
 
@@ -82,10 +85,35 @@ class Turns:
                     self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self._patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
-                sheet.switch(RECONNECTING if isinstance(problem, ConnectionLost) else pace.LOCKED, now)
+                sheet.switch(_met_by(problem), now)
                 self.clock.sleep(pace.lock_delay(attempt), stop)
                 attempt += 1
                 attend()
+            finally:
+                sheet.switch(None, self.clock.monotonic())
+
+    def last_word(self, work: Callable[[Turn], T], *, sheet: Timesheet, stop: StopLike) -> T:
+        """Write what a migration came to, as soon as the lock and the disk allow, without gap and gate: one small row.
+
+        Asks for `patience_s`, and for LAST_WORD_S at most once the stop token is set. Then raises the Busy or DiskFull
+        that it met last, and LockNeverFree when it was patience that ended.
+        """
+        until, attempt = self.clock.monotonic() + self._patience_s, 0
+        while True:
+            try:
+                with self.db.turn(limit_s=BOOKKEEPING_S) as turn:
+                    return work(turn)
+            except (Busy, DiskFull) as problem:
+                now, full = self.clock.monotonic(), isinstance(problem, DiskFull)
+                if stop.is_set():
+                    until = min(until, now + LAST_WORD_S)
+                if now > until:
+                    if full or stop.is_set():
+                        raise
+                    raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
+                sheet.switch(DISK_FULL if full else _met_by(problem), now)
+                self.clock.sleep(pace.lock_delay(attempt), Never())
+                attempt += 1
             finally:
                 sheet.switch(None, self.clock.monotonic())
 
@@ -171,3 +199,7 @@ class Turns:
         """Instructions that snapshots took since the last call; 0 where the database does not count them."""
         taken, self._read_steps = self._read_steps, 0
         return taken
+
+
+def _met_by(problem: Exception) -> str:
+    return RECONNECTING if isinstance(problem, ConnectionLost) else pace.LOCKED

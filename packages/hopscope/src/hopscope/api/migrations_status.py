@@ -14,7 +14,7 @@ import msgspec
 from hopscope.api.memo import Memo
 from hopscope.store import ledger
 from hopscope.store.pool import CannotRead, ReadPool
-from inchworm.lease import is_dead
+from inchworm.lease import is_dead, lapsed
 
 EVERY_S = 1.0
 STATES = frozenset(
@@ -118,7 +118,7 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
     """One migration of one ledger row."""
     status = str(row.get("status"))
     status = RENAMED.get(status, status)
-    crashed = status in RUNNING and bool(row.get("holder")) and is_dead(str(row["holder"])) is True
+    crashed = crash_of(row, now_s) if status in RUNNING else None
     started, ended = moment(row.get("started_at")), moment(row.get("ended_at"))
     processed, total = row.get("rows_processed"), row.get("rows_total")
     elapsed = None if started is None else max(0.0, (ended if ended is not None else now_s) - started)
@@ -137,10 +137,22 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
         error_message=str(error) if error else None,
         started_at=rfc3339(started),
         ended_at=rfc3339(ended),
-        reason="crashed: its process is gone; the next writer continues it" if crashed else row.get("reason"),
+        reason=crashed or row.get("reason"),
         quarantined=int(row.get("rows_quarantined") or 0),
         acknowledged_at=rfc3339(moment(row.get("acknowledged_at"))) if status == "failed" else None,
     )
+
+
+def crash_of(row: Mapping[str, Any], now_s: float) -> str | None:
+    """Why a running migration does not run any more, None when its runner may well live."""
+    if not row.get("holder"):
+        return None
+    if is_dead(str(row["holder"])):
+        return "crashed: its process is gone; the next writer continues it"
+    lease = row.get("lease_until")
+    if isinstance(lease, int | float) and lapsed(lease, now_s):
+        return "crashed or kept from writing: its lease has ended; the next writer continues it"
+    return None
 
 
 def rate_of(row: Mapping[str, Any], elapsed: float | None) -> float | None:
