@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,13 @@ import pytest
 from click.testing import CliRunner, Result
 from databases import writing
 
+from inchworm.cli import tables
 from inchworm.cli.exits import Exit
 from inchworm.cli.root import inchworm as command
+from inchworm.findings import Finding, Severity
+from inchworm.report import Report
 from inchworm.sqlite import examination
+from inchworm.status import read_status
 
 GOOD = """
 import inchworm
@@ -29,6 +34,9 @@ def later():
     return ALL
 NOTHING = []
 NUMBER = 3
+TWICE = [GOOD, GOOD]
+def raising():
+    return 1 // 0
 BROKEN = inchworm.Backfill(name="broken", table="t", update="update t set nope = 1 where id between :first and :last")
 """
 
@@ -99,15 +107,20 @@ def test_run_returns_unfinished_when_a_migration_is_paused_and_nobody_waits(call
     ("where", "sentence"),
     [
         ("moves", "is not MODULE:ATTRIBUTE"),
-        ("moves:MISSING", "moves has no MISSING"),
+        ("./moves:ALL", "is not MODULE:ATTRIBUTE"),
+        ("moves:MISSING", "moves has no MISSING (it has ALL, BROKEN, GOOD, TWICE)"),
+        ("moves.py:ALL", "; write the module, moves:…"),
+        ("moves:raising", "moves:raising() failed: ZeroDivisionError: integer division or modulo by zero ("),
+        ("moves:TWICE", "defined more than once: good"),
         ("nowhere:ALL", "cannot import nowhere"),
         ("typo:ALL", "No module named 'does_not_exist_at_all'"),
         ("moves:NOTHING", "holds no migration"),
         ("moves:NUMBER", "holds int where a Backfill"),
     ],
 )
-def test_a_wrong_module_or_attribute_is_one_sentence(call: Call, where: str, sentence: str) -> None:
-    result = call("run", where)
+@pytest.mark.parametrize("command_name", ["run", "plan", "verify", "status"])
+def test_a_wrong_module_or_attribute_is_one_sentence(call: Call, where: str, sentence: str, command_name: str) -> None:
+    result = call(command_name, where)
     assert result.exit_code == Exit.USAGE
     assert sentence in result.stderr
 
@@ -175,19 +188,28 @@ def test_a_verb_for_an_unknown_name_is_refused(call: Call) -> None:
     call("run", "moves:GOOD")
     result = call("cancel", "no_such")
     assert result.exit_code == Exit.REFUSED
-    assert "no such migration" in result.stderr
+    assert result.stderr == "inchworm: no_such: no such migration (there are: good)\n"
 
 
 def test_a_verb_before_the_first_run_is_refused_with_a_sentence(call: Call) -> None:
     result = call("pause", "good")
-    assert result.exit_code in (Exit.REFUSED, Exit.DATABASE)
-    assert result.stderr.startswith("inchworm: ")
+    assert result.exit_code == Exit.REFUSED
+    assert "none has been run in this database" in result.stderr
+
+
+def test_a_verb_leaves_a_newer_ledger_alone(call: Call, db: str) -> None:
+    call("run", "moves:GOOD")
+    with writing(db) as connection:
+        connection.execute("update _async_ledger set version = 99")
+    result = call("retry", "good")
+    assert result.exit_code == Exit.DATABASE
+    assert "upgrade inchworm" in result.stderr
 
 
 def test_cancel_then_retry_lets_it_go_on(call: Call, db: str) -> None:
     call("run", "--no-plan", "moves:BROKEN")
     assert call("cancel", "broken").output == "broken: cancelled\n"
-    assert call("retry", "broken").output == "broken: pending\n"
+    assert call("retry", "broken").output.startswith("broken: pending; a runner takes it up")
 
 
 def test_verify_holds_after_a_run_and_names_a_row_that_drifted(call: Call, db: str) -> None:
@@ -201,6 +223,79 @@ def test_verify_holds_after_a_run_and_names_a_row_that_drifted(call: Call, db: s
     result = call("verify", "--json", "moves:GOOD")
     assert result.exit_code == Exit.FAILED
     assert "77" in json.loads(result.stdout)[0]["problem"]
+
+
+def test_status_in_a_pipe_cuts_nothing_off_and_says_what_to_do(call: Call) -> None:
+    call("run", "--no-plan", "moves:BROKEN")
+    call("run", "moves:GOOD")
+    lines = call("status").stdout.splitlines()
+    assert lines[0].split() == ["migration", "status", "done", "rows", "rows/s", "left"]
+    assert lines[1].split()[:2] == ["broken", "failed"]
+    assert "no such column: nope" in lines[2]
+    assert lines[3] == "    when its cause is mended: inchworm retry broken, then run again"
+    assert lines[4].split()[:7] == ["good", "done", "100", "%", "1,000", "of", "1,000"]
+    assert lines[0].index("rows/s") + len("rows/s") == lines[4].index(lines[4].split()[-1]) + len(lines[4].split()[-1])
+
+
+def test_a_narrow_terminal_gets_a_block_per_migration_and_every_word(call: Call, db: str) -> None:
+    call("run", "--no-plan", "moves:BROKEN")
+    found = read_status(db)
+    assert tables.status_lines(found, 40)[0] == "broken: failed, 0 of 1,000 rows (0 %)"
+    assert tables.status_lines(found, 40)[1:] == tables.status_lines(found, None)[2:]
+
+
+def test_nothing_that_was_done_before_is_told_as_new(call: Call) -> None:
+    call("run", "moves:ALL")
+    assert call("run", "moves:ALL").output.splitlines() == [
+        "good: was done before; nothing is left to do",
+        "by_b: was done before; nothing is left to do",
+    ]
+
+
+def test_a_migration_that_waits_has_a_reason_and_no_forecast_beside_it(call: Call) -> None:
+    Path("waits.py").write_text(GOOD.replace('name="good"', 'name="late", after="never"'))
+    result = call("run", "waits:GOOD")
+    assert result.exit_code == Exit.UNFINISHED
+    assert result.stdout == "late: pending\n    waits for never\n"
+
+
+def test_a_turn_past_the_budget_is_admitted(call: Call) -> None:
+    report = Report((), turns=7, longest_hold_s=0.14)
+    assert tables.report_lines(report, budget_ms=50) == [
+        "7 write turns, the longest 140 ms, past the stall budget of 50 ms: a slow disk or a busy processor cannot be "
+        "interrupted"
+    ]
+
+
+def test_a_remedy_that_two_findings_share_is_told_once() -> None:
+    both = [Finding(Severity.NOTE, "good", what, "create index i") for what in ("compute is slow", "verify is slow")]
+    assert tables.findings_lines(both, about="good") == [
+        "note: compute is slow",
+        "note: verify is slow",
+        "    create index i",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (None, ""),
+        (0.0, "0 ms"),
+        (0.042, "42 ms"),
+        (0.0996, "0.1 s"),
+        (9.96, "10 s"),
+        (59.7, "1 min 0 s"),
+        (7500, "2 h 5 min"),
+    ],
+)
+def test_durations_have_a_unit_that_fits(seconds: float | None, text: str) -> None:
+    assert tables.duration(seconds) == text
+
+
+def test_watching_in_a_pipe_tells_each_change_on_a_line(call: Call) -> None:
+    assert call("status", "--watch").stdout == "no migration has been run in this database\n"
+    call("run", "moves:GOOD")
+    assert call("status", "--watch").stdout.startswith("good: done, 1,000 of 1,000 rows (100 %), ")
 
 
 def test_a_stall_budget_of_zero_is_a_usage_error(call: Call) -> None:
@@ -258,6 +353,7 @@ def test_a_signal_ends_the_run_after_its_turn_and_keeps_the_cause(db: str, call:
         out, err = process.stdout.read(), process.stderr.read() if process.stderr else ""
     assert process.returncode == 128 + number, out + err
     assert "Traceback" not in err
+    assert f"inchworm: {number.name}: stopping after the current turn; once more ends it at once" in err
     row = json.loads(call("status", "--json").stdout)[0]
     assert (row["status"], row["reason"]) == ("interrupted", f"interrupted: {number.name}")
 
@@ -268,7 +364,7 @@ def test_paused_over_a_restart_stays_paused(call: Call, db: str) -> None:
         connection.execute("update _async_migrations set status = 'pending'")
     assert call("pause", "good").output == "good: paused\n"
     assert call("run", "--no-wait", "moves:GOOD").exit_code == Exit.UNFINISHED
-    assert call("resume", "good").output == "good: pending\n"
+    assert call("resume", "good").output.startswith("good: pending; a runner takes it up")
     assert call("run", "moves:GOOD").exit_code == Exit.OK
 
 
@@ -300,14 +396,32 @@ def test_run_refuses_what_plan_refuses_and_says_how_to_run_it_anyway(call: Call)
 
 def test_run_shows_the_forecast_beside_what_happened(call: Call) -> None:
     result = call("run", "moves:GOOD")
-    assert "good took" in result.output
-    assert "forecast" in result.output
-    assert "forecast" not in call("run", "moves:GOOD", "--no-plan").stderr
+    assert re.search(r"^    took \S+ s, forecast \S+ s \(.+\): ", result.stdout, re.MULTILINE)
+    again = call("run", "moves:GOOD")
+    assert again.output == "good: was done before; nothing is left to do\n"
+
+
+def test_a_signal_while_planning_ends_with_the_signals_code(db: str) -> None:
+    Path("slow_plan.py").write_text(
+        "import inchworm, os, signal\n"
+        "def ended(rows):\n    os.kill(os.getpid(), signal.SIGTERM)\n    return rows\n"
+        "ENDED = inchworm.Backfill(name='ended', table='t', transform=ended, guard='frozen',\n"
+        "                          apply='update t set b = :a where id = :id')\n"
+    )
+    for name in ("plan", "run"):
+        done = subprocess.run(
+            [sys.executable, "-m", "inchworm", name, "--db", db, "slow_plan:ENDED"],
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 128 + signal.SIGTERM, done.stdout + done.stderr
+        assert "SIGTERM: stopping" in done.stderr
 
 
 def test_doctor_has_sentences_json_and_an_exit_code(call: Call, db: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(examination, "BETWEEN_S", 0)
-    assert call("doctor").exit_code == Exit.OK
+    result = call("doctor")
+    assert result.exit_code == Exit.OK
+    assert re.match(r".+: journal mode \w+, SQLite 3\.\S+ \(\w+\), [\d.]+ MB", result.stdout)
     assert json.loads(call("doctor", "--json", "moves:GOOD").stdout)["ok"] is True
     result = CliRunner().invoke(command, ["doctor", "--db", db + "-not"])
     assert result.exit_code == Exit.FAILED

@@ -47,7 +47,7 @@ def url(harness: PostgresHarness, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_run_status_verify_and_verbs_work_over_a_url(url: str) -> None:
     result = call(url, "run", "moves_postgres:GOOD")
     assert result.exit_code == Exit.OK, result.output
-    assert "500 examined, 500 changed" in result.output
+    assert "500 rows examined: 500 changed" in result.output
     assert json.loads(call(url, "status", "--json").stdout)[0]["status"] == "done"
     assert "good: holds" in call(url, "verify", "moves_postgres:GOOD").output
     assert call(url, "pause", "good").exit_code == Exit.REFUSED

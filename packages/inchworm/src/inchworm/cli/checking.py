@@ -8,14 +8,14 @@ from inchworm.cli.exits import Exit
 from inchworm.cli.loading import load_migrations
 from inchworm.cli.options import with_budget, with_database, with_json, with_known, with_migrations
 from inchworm.cli.signals import stop_on_signals
-from inchworm.cli.tables import findings_lines, forecast_lines
+from inchworm.cli.tables import facts_line, findings_lines, forecast_lines
 from inchworm.doctor import examine
 from inchworm.plan import MigrationPlan, plan_migrations
 from inchworm.recheck import Rechecked, recheck
 from inchworm.wire import findings_json, plan_json
 
 
-@click.command("plan")
+@click.command("plan", short_help="Forecast a run, or refuse it; changes nothing.")
 @with_database
 @with_json
 @with_budget
@@ -38,15 +38,22 @@ def plan(*, database: str, as_json: bool, stall_budget_ms: float, explain: bool,
 
 
 def _plan_lines(one: MigrationPlan, *, explain: bool) -> list[str]:
-    lines = forecast_lines(one.name, one.forecast) if one.forecast is not None else []
-    lines += findings_lines(one.findings)
+    expected = one.forecast
+    if one.refused:
+        lines = [f"{one.name}: refused"]
+    elif expected is None:
+        lines = [f"{one.name}: no forecast"]
+    else:
+        about = "about " if expected.estimated else ""
+        lines = [f"{one.name}: {about}{expected.rows:,} rows in about {expected.turns:,} turns"]
+    below = forecast_lines(expected) if expected is not None and not one.refused else []
+    below += findings_lines(one.findings, about=one.name)
     for statement in one.statements if explain else ():
-        lines.append(f"    {statement.role}, {statement.look}:")
-        lines += [f"        {line}" for line in statement.lines]
-    return lines
+        below += [f"{statement.role}, {statement.look}:", *(f"    {line}" for line in statement.lines)]
+    return [*lines, *(f"    {line}" for line in below)]
 
 
-@click.command("doctor")
+@click.command("doctor", short_help="Say why a database is slow or in danger.")
 @with_database
 @with_json
 @with_budget
@@ -64,16 +71,21 @@ def doctor(*, database: str, as_json: bool, stall_budget_ms: float, where: str |
             json.dumps({"ok": found.ok, "findings": findings_json(found.findings)}, indent=2, ensure_ascii=False)
         )
     else:
-        click.echo("\n".join(findings_lines(found.findings)) or "nothing to report")
+        looked_at = [] if found.facts is None or found.facts.problem is not None else [facts_line(found.facts)]
+        lines = findings_lines(found.findings) or ["nothing is wrong with it"]
+        click.echo("\n".join([*looked_at, *lines]))
     click.get_current_context().exit(Exit.OK if found.ok else Exit.FAILED)
 
 
-@click.command("verify")
+@click.command("verify", short_help="Check the data again; changes nothing.")
 @with_database
 @with_json
 @with_migrations
 def verify(*, database: str, as_json: bool, where: str) -> None:
-    """Run the verify statement of every migration over the data as it is now. Changes nothing."""
+    """Run the verify statement of every migration over the data as it is now, however long ago it ended.
+
+    Changes nothing, whether the migration is done or not. Exits with 1 when a row is wrong.
+    """
     migrations = load_migrations(where)
     with stop_on_signals() as signalled:
         found = recheck(database, migrations, stop=signalled.stop)
@@ -92,7 +104,7 @@ def _json(one: Rechecked) -> dict[str, object]:
 def _sentence(one: Rechecked) -> str:
     if not one.checked:
         return "has no verify statement; nothing to check"
-    return one.problem or "holds"
+    return one.problem or "holds; verify selects no row"
 
 
 COMMANDS = (plan, doctor, verify)

@@ -35,12 +35,12 @@ HELP = "\n".join(
     (
         "Exit codes:",
         "0    done, or nothing to report",
-        "1    a migration failed, verify found wrong rows, or doctor found an error",
-        "2    wrong arguments, or a migration's definition is refused",
-        "3    refused: by plan, by the state of the migration, or by --strict-version",
-        "4    not finished: paused, cancelled, or waiting for another migration",
-        "5    the database cannot be opened or read, or stayed locked",
-        "128+n  stopped by signal n; what was committed stays and the next run continues",
+        "1    a migration failed, or verify or doctor found an error",
+        "2    wrong arguments, or a definition that is refused",
+        "3    refused: by plan, by a migration's state, or by --strict-version",
+        "4    not finished: paused, cancelled, or waiting for another",
+        "5    the database cannot be opened, read or written, or stayed locked",
+        "128+n  stopped by signal n; what was committed stays",
     )
 )
 

@@ -1,4 +1,7 @@
-"""Options that several commands share."""
+"""Options that several commands share, and the width of the terminal that they print on."""
+
+import shutil
+import sys
 
 import click
 
@@ -30,3 +33,8 @@ with_budget = click.option(
     callback=_positive,
     help="How long another writer may be kept waiting.",
 )
+
+
+def terminal_width() -> int | None:
+    """Columns of the terminal on standard output; None when it is a pipe or a file, which is as wide as it must be."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None

@@ -1,6 +1,7 @@
 """The group `inchworm`, the options its commands share, and one sentence instead of a traceback for what can fail."""
 
 import logging
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -22,6 +23,11 @@ class Told(click.Group):
             click.echo(f"inchworm: {problem}", err=True)
             ctx.exit(exit_for(problem))
 
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """In the order in which they are needed."""
+        del ctx
+        return list(self.commands)
+
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         del ctx
         formatter.write_paragraph()
@@ -35,6 +41,9 @@ class Told(click.Group):
 @click.option("-v", "--verbose", is_flag=True, help="Log what the engine does, to standard error.")
 def inchworm(*, verbose: bool) -> None:
     """Change millions of rows of a live database while nobody notices."""
+    if os.environ.get("NO_COLOR"):  # https://no-color.org
+        click.get_current_context().color = False
+    logging.getLogger("psycopg").addHandler(logging.NullHandler())  # its faults are in our sentences already
     log = logging.getLogger("inchworm")
     if verbose and not any(isinstance(h, _Log) for h in log.handlers):
         log.addHandler(_Log())
@@ -56,7 +65,8 @@ class _Log(logging.Handler):
 def _register() -> None:
     from inchworm.cli import checking, running, steering, watching
 
-    for command in (*running.COMMANDS, *watching.COMMANDS, *steering.COMMANDS, *checking.COMMANDS):
+    plan, *checks = checking.COMMANDS
+    for command in (plan, *running.COMMANDS, *watching.COMMANDS, *checks, *steering.COMMANDS):
         inchworm.add_command(command)
 
 

@@ -8,7 +8,7 @@ from types import TracebackType
 
 import click
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn
+from rich.progress import BarColumn, ProgressColumn, TaskID, TextColumn
 from rich.progress import Progress as Bars
 
 from inchworm.application import Runner
@@ -16,17 +16,20 @@ from inchworm.cli.exits import SIGNALLED, exit_of
 from inchworm.cli.loading import load_migrations
 from inchworm.cli.options import with_budget, with_database, with_json, with_migrations
 from inchworm.cli.signals import Signalled, stop_on_signals
-from inchworm.cli.tables import duration, findings_lines, report_sentences
+from inchworm.cli.tables import findings_lines, one_line, report_lines
 from inchworm.errors import PlanRefused, Stopped
 from inchworm.model import Migration
 from inchworm.plan import plan_migrations, record
 from inchworm.progress import Progress
+from inchworm.states import ACTIVE, Status
+from inchworm.status import read_status
 from inchworm.wire import report_json
 
+WIDE = 100  # columns of a terminal that has room for a bar beside the figures
 LINE_EVERY_S = 10.0  # where there is no terminal, so that a log does not grow by a line a second
 
 
-@click.command("run")
+@click.command("run", short_help="Run migrations, or continue them; safe to repeat.")
 @with_database
 @with_json
 @with_budget
@@ -44,8 +47,13 @@ def run(
     no_plan: bool,
     where: str,
 ) -> None:
-    """Run migrations to their end, or continue them. Safe to repeat: what is done stays done."""
+    """Run migrations to their end, or continue them. Safe to repeat: what is done stays done.
+
+    Looks first, as plan does, and runs nothing when that refuses one. Waits for a migration that another process
+    works on, and for the resume of a paused one. Ctrl-C or SIGTERM ends it after the current turn.
+    """
     migrations = load_migrations(where)
+    done_before = _look_around(database, migrations, waits=not no_wait)
     with stop_on_signals() as signalled, Shown() as shown:
         if not no_plan:
             _look_first(database, migrations, stall_budget_ms, signalled)
@@ -60,9 +68,21 @@ def run(
     if as_json:
         click.echo(json.dumps(report_json(report), indent=2, ensure_ascii=False))
     else:
-        for line in report_sentences(report):
+        for line in report_lines(report, budget_ms=stall_budget_ms, done_before=done_before):
             click.echo(line)
     click.get_current_context().exit(exit_of(report, signal=signalled.number))
+
+
+def _look_around(database: str, migrations: Sequence[Migration], *, waits: bool) -> frozenset[str]:
+    """The names that are done already; says for which another process is at work, because `run` waits for those."""
+    names = {m.name for m in migrations}
+    found = [s for s in read_status(database) if s.name in names]
+    for s in found:
+        if s.status in ACTIVE and s.holder is not None:
+            click.echo(f"{s.name}: {s.holder} works on it; waiting for its end", err=True)
+        elif s.status is Status.PAUSED and waits:
+            click.echo(f"{s.name}: {s.reason or 'paused'}; waiting for `inchworm resume {s.name}`", err=True)
+    return frozenset(s.name for s in found if s.status is Status.DONE)
 
 
 def _look_first(database: str, migrations: Sequence[Migration], stall_budget_ms: float, signalled: Signalled) -> None:
@@ -72,12 +92,14 @@ def _look_first(database: str, migrations: Sequence[Migration], stall_budget_ms:
         if not found.refused:
             record(database, found, migrations)
     except Stopped:
-        click.get_current_context().exit(SIGNALLED + (signalled.number or 0))
+        if signalled.number is None:
+            raise
+        click.get_current_context().exit(SIGNALLED + signalled.number)
     if found.refused:
         for one in found.migrations:
             click.echo("\n".join(findings_lines(one.findings)), err=True, nl=bool(one.findings))
         raise PlanRefused(
-            f"{', '.join(found.refused)} would not work well; nothing was changed (--no-plan runs it anyway)"
+            f"plan refuses {', '.join(found.refused)}; nothing was run (mend it, or leave the look out with --no-plan)"
         )
 
 
@@ -90,12 +112,11 @@ class Shown:
         self._tasks: dict[str, TaskID] = {}
         self._line: tuple[str, float] = ("", float("-inf"))
         if sys.stderr.isatty():
-            columns = (
-                TextColumn("{task.description}"),
-                BarColumn(),
-                MofNCompleteColumn(),
-                TextColumn("{task.fields[why]}"),
-            )
+            columns: list[ProgressColumn] = [
+                TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[line]")
+            ]
+            if self._console.width >= WIDE:
+                columns.insert(1, BarColumn(bar_width=20))
             self._bars = Bars(*columns, console=self._console)
 
     def __enter__(self) -> "Shown":
@@ -112,10 +133,9 @@ class Shown:
         if self._bars is None:
             return self._say(event)
         if event.name not in self._tasks:
-            self._tasks[event.name] = self._bars.add_task(event.name, total=event.total.rows, why="")
-        self._bars.update(
-            self._tasks[event.name], completed=event.counts.examined, total=event.total.rows, why=_why(event)
-        )
+            self._tasks[event.name] = self._bars.add_task(event.name, total=event.total.rows, line="")
+        at = self._tasks[event.name]
+        self._bars.update(at, completed=event.counts.examined, total=event.total.rows, line=one_line(event))
         return None
 
     def _say(self, event: Progress) -> None:
@@ -123,13 +143,7 @@ class Shown:
         if state == self._line[0] and now - self._line[1] < LINE_EVERY_S:
             return
         self._line = (state, now)
-        click.echo(f"{event}; {_why(event)}", err=True)
-
-
-def _why(event: Progress) -> str:
-    left = f"{duration(event.eta_s)} left" if event.eta_s is not None else ""
-    speed = f"{event.rate:,.0f} rows/s" if event.rate is not None else ""
-    return ", ".join(part for part in (str(event.status), event.reason or "", speed, left) if part)
+        click.echo(f"{event.name}: {one_line(event)}", err=True)
 
 
 COMMANDS = (run,)

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import click
 from rich.console import Console
 from rich.live import Live
+from rich.text import Text
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_database, with_json, with_known
-from inchworm.cli.tables import status_table
+from inchworm.cli.options import terminal_width, with_database, with_json, with_known
+from inchworm.cli.tables import one_line, status_lines
 from inchworm.states import ENDED, Status
 from inchworm.status import MigrationStatus, StatusReader
 from inchworm.wire import statuses_json
@@ -19,7 +20,11 @@ from inchworm.wire import statuses_json
 SETTLED = ENDED | {Status.PARKED, Status.UNKNOWN}
 
 
-@click.command("status")
+NOTHING = "no migration has been run in this database"
+LINE_EVERY_S = 10.0  # where there is no terminal
+
+
+@click.command("status", short_help="Show how every migration stands.")
 @with_database
 @with_json
 @click.option("--watch", is_flag=True, help="Show it again every second until every migration has ended.")
@@ -43,10 +48,8 @@ def status(*, database: str, as_json: bool, watch: bool, where: str | None) -> N
 def _print(found: Sequence[MigrationStatus], *, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(statuses_json(found), indent=2, ensure_ascii=False))
-    elif not found:
-        click.echo("no migration has been run in this database")
     else:
-        Console().print(status_table(found))
+        click.echo("\n".join(status_lines(found, terminal_width())) or NOTHING)
 
 
 def _watched(reader: StatusReader, *, as_json: bool) -> Sequence[MigrationStatus]:
@@ -54,21 +57,48 @@ def _watched(reader: StatusReader, *, as_json: bool) -> Sequence[MigrationStatus
     try:
         if as_json:
             return _lines(reader)
-        with Live(status_table(found), console=Console(), refresh_per_second=2) as live:
-            while not all(s.status in SETTLED for s in found):
+        if not found or terminal_width() is None:
+            return _told(reader)
+        with Live(_shown(found), console=Console(), auto_refresh=False) as live:
+            while not _settled(found):
                 time.sleep(1.0)
                 found = reader.read()
-                live.update(status_table(found))
+                live.update(_shown(found), refresh=True)
     except KeyboardInterrupt:
         click.echo(err=True)  # the watcher leaves; the migration does not notice
     return found
+
+
+def _settled(found: Sequence[MigrationStatus]) -> bool:
+    return all(s.status in SETTLED for s in found)
+
+
+def _shown(found: Sequence[MigrationStatus]) -> Text:
+    return Text.from_ansi("\n".join(status_lines(found, terminal_width())))
+
+
+def _told(reader: StatusReader) -> Sequence[MigrationStatus]:
+    """A line per migration when its status changes, and now and then between."""
+    told: dict[str, tuple[str, float]] = {}
+    while True:
+        found, now = reader.read(), time.monotonic()
+        for s in found:
+            before, at = told.get(s.name, ("", 0.0))
+            if str(s.status) != before or (now - at >= LINE_EVERY_S and s.status not in SETTLED):
+                told[s.name] = str(s.status), now
+                click.echo(f"{s.name}: {one_line(s)}")
+        if _settled(found):
+            if not found:
+                click.echo(NOTHING)
+            return found
+        time.sleep(1.0)
 
 
 def _lines(reader: StatusReader) -> Sequence[MigrationStatus]:
     while True:
         found = reader.read()
         click.echo(json.dumps(statuses_json(found), ensure_ascii=False))
-        if all(s.status in SETTLED for s in found):
+        if _settled(found):
             return found
         time.sleep(1.0)
 
