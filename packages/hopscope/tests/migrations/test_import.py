@@ -2,6 +2,7 @@
 
 import hashlib
 import random
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -90,20 +91,32 @@ def test_the_source_is_not_changed(source: CoreScopeFile, bring: Importing) -> N
     assert hashlib.sha256(source.path.read_bytes()).hexdigest() == before
 
 
-def test_a_file_on_a_read_only_directory_is_read(
-    tmp_path: Path, source: CoreScopeFile, bring: Importing, store: apsw.Connection
-) -> None:
+def without_shared_memory(path: Path) -> None:
+    """As on a read-only medium, also for root: SQLite cannot make the file it shares the log's index by."""
+    index = path.with_name(path.name + "-shm")
+    index.unlink(missing_ok=True)
+    index.symlink_to(path.with_name("no directory") / "at all")
+
+
+def test_a_file_on_a_read_only_medium_is_read(source: CoreScopeFile, bring: Importing, store: apsw.Connection) -> None:
     source.observation(source.transmission(ack(1), "2026-05-17T06:40:00Z"), source.observer(ALICE), AT)
     source.close()
-    place = tmp_path / "mount"
-    place.mkdir()
-    source.path.rename(place / "m.db")
-    place.chmod(0o555)
-    try:
-        assert bring(place / "m.db").state == "done"
-    finally:
-        place.chmod(0o755)
+    without_shared_memory(source.path)
+    assert bring(source.path).state == "done"
     assert value(store, "select count(*) from observations") == 1
+
+
+def test_a_file_whose_newest_rows_are_in_a_log_that_cannot_be_read_is_refused_with_the_cause(
+    tmp_path: Path, source: CoreScopeFile, bring: Importing
+) -> None:
+    """Reading it without its log would import an older history and call it whole."""
+    source.transmission(ack(1), "2026-05-17T06:40:00Z")
+    for end in ("", "-wal"):
+        shutil.copyfile(f"{source.path}{end}", tmp_path / f"medium.db{end}")
+    without_shared_memory(tmp_path / "medium.db")
+    found = bring(tmp_path / "medium.db")
+    assert found.state == "refused"
+    assert "its newest rows are still in medium.db-wal" in (found.error or "")
 
 
 @pytest.mark.parametrize("age", AGES)
@@ -308,6 +321,19 @@ def test_a_second_import_walks_and_counts_only_what_is_newer(
     assert figures["import_2_observations"] == (3, 3)
     assert figures["import_2_transmissions"] == (0, 0)
     assert next(table.total for table in second.tables if table.name == "observations") == 3
+
+
+def test_asking_again_for_a_file_that_is_not_done_is_the_same_request(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    database = str(store.filename)
+    asked = [operating.ask_for_import(database, source.path, by="api", now_ms=1) for _ in range(2)]
+    assert asked == [1, 1]
+    assert operating.ask_for_import(database, source.path.with_name("other.db"), by="api", now_ms=1) == 2
+    store.execute("update imports set state = 'running' where id = 1")
+    assert operating.ask_for_import(database, source.path, by="api", now_ms=1) == 1
+    store.execute("update imports set state = 'done'")
+    assert operating.ask_for_import(database, source.path, by="api", now_ms=1) == 3
 
 
 def test_a_copy_of_a_file_that_came_already_brings_nothing_twice(

@@ -39,7 +39,7 @@ def ask(database: str, name: str, verb: str, *, by: str) -> str:
 
 
 def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
-    """Leave a request to import a file; its number. A failed import of the same file goes on instead.
+    """Leave a request to import a file; its number. One of the same file that is under way or failed goes on instead.
 
     Raises StoreUnavailable when the database stays locked for 5 s.
     """
@@ -47,6 +47,9 @@ def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
     try:
         with translated():
             schema.prepare(db)
+        begun = imports.open_of(db, str(path))
+        if begun is not None:
+            return begun
         known = imports.failed_of(db, str(path))
         if known is None:
             return imports.request(db, str(path), by=by, now=now_ms)

@@ -81,7 +81,10 @@ def open_source(path: str) -> apsw.Connection:
         except (apsw.CantOpenError, apsw.ReadOnlyError) as exc:
             failure: apsw.Error = exc
             if not _at_rest(path):
-                break
+                raise SourceError(
+                    f"{path} cannot be opened: its newest rows are still in {Path(path).name}-wal, and reading them "
+                    f"needs a place that can be written ({exc}): copy both files to one, or stop CoreScope in order"
+                ) from exc
         except apsw.Error as exc:
             raise SourceError(f"{path} cannot be read as a database: {exc}") from exc
     raise SourceError(f"{path} cannot be opened: {failure}")

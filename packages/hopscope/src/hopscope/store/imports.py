@@ -104,6 +104,12 @@ def opened(db: apsw.Connection) -> list[int]:
     return [int(row[0]) for row in db.execute(sql("imports")["open"])]
 
 
+def open_of(db: apsw.Connection, path: str) -> int | None:
+    """The import of this file that is asked for or under way."""
+    found = db.execute(sql("imports")["open_of"], {"path": path}).get
+    return None if found is None else int(found)
+
+
 def failed_of(db: apsw.Connection, path: str) -> int | None:
     """The failed import of this file that running it again continues."""
     found = db.execute(sql("imports")["unfinished_of"], {"path": path}).get

@@ -7,6 +7,10 @@ insert into imports (path, requested_at, requested_by) values (:path, :now, :by)
 -- requested or begun, and not at its end: oldest first
 select id from imports where state in ('requested', 'running') order by id
 
+-- name: open_of
+-- an import of this file that is asked for or under way
+select id from imports where path = :path and state in ('requested', 'running') order by id limit 1
+
 -- name: unfinished_of
 -- an import of this file that failed and can be continued
 select id from imports where path = :path and state = 'failed' and source_id is not null order by id desc limit 1
