@@ -92,3 +92,46 @@ def test_a_live_stream_over_the_limit_is_refused(mesh: Mesh, start: Start) -> No
         pass
     answer = client.get("/api/live")
     assert (answer.status_code, set(answer.json())) == (429, {"error"})
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        (None, True),
+        ("http://mesh.example:8080", True),
+        ("HTTPS://mesh.example:8080", True),
+        ("https://other.example", True),
+        ("", False),
+        ("null", False),
+        ("http://mesh.example", False),
+        ("http://mesh.example:8080.evil.example", False),
+        ("http://evil@mesh.example:8080", False),
+        ("mesh.example:8080", False),
+        ("x://mesh.example:8080", False),
+    ],
+)
+def test_only_the_own_page_and_listed_ones_may_open_a_websocket(origin: str | None, *, allowed: bool) -> None:
+    assert access.allowed_origin(origin, "Mesh.example:8080", ("https://other.example",)) is allowed
+    assert not access.allowed_origin("http://", None, ())
+
+
+def test_a_page_of_a_listed_origin_may_read_the_api_in_a_browser(mesh: Mesh, start: Start) -> None:
+    client = start(allowed_origins=("https://other.example",))
+    for path in ("/api/packets", "/api/packets", "/api/nowhere", "/api/stats"):  # made, kept, refused, never kept
+        shared = client.get(path, headers={"Origin": "https://other.example"}).headers
+        assert shared["access-control-allow-origin"] == "https://other.example"
+        assert "Origin" in shared["vary"]
+        for origin in ("https://evil.example", "null"):
+            kept = client.get(path, headers={"Origin": origin}).headers
+            assert "access-control-allow-origin" not in kept
+            assert "Origin" in kept["vary"]
+    asked = {"Origin": "https://other.example", "Access-Control-Request-Method": "POST"}
+    answer = client.options("/api/decode", headers=asked | {"Access-Control-Request-Headers": "content-type"})
+    assert answer.status_code == 204
+    assert "POST" in answer.headers["access-control-allow-methods"]
+    assert "Content-Type" in answer.headers["access-control-allow-headers"]
+
+
+def test_without_listed_origins_no_other_page_may_read_the_api(mesh: Mesh, start: Start) -> None:
+    answer = start().get("/api/stats", headers={"Origin": "https://other.example"})
+    assert {"access-control-allow-origin", "vary"}.isdisjoint(answer.headers)

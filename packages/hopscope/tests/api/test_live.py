@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 from meshes import ADVERT, FLOOD, NORTH, SOUTH, T0, Mesh, pubkey, seed
-from websockets.exceptions import InvalidStatus
-from websockets.sync.client import connect
+from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.sync.client import ClientConnection, connect
 
 from hopscope.app import reader
 from hopscope.app.exit_codes import REFUSED
@@ -246,6 +246,33 @@ def test_pages_of_other_origins_may_not_open_a_websocket(
     with pytest.raises(InvalidStatus) as refused, connect(url, origin=sent):
         pass
     assert refused.value.response.status_code == 403
+
+
+def talk(client: ClientConnection) -> None:
+    """Say more than anyone has to say."""
+    for _ in range(100_000):
+        client.send("hello")
+
+
+def test_a_websocket_client_that_talks_is_shown_the_door(mesh: Mesh, serve: Serve) -> None:
+    running = serve()
+    with connect(f"ws://127.0.0.1:{running.port}/ws") as client:
+        with pytest.raises(ConnectionClosed) as closed:
+            talk(client)
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1008
+
+
+def test_text_that_is_none_ends_a_websocket_and_leaves_no_trace(
+    mesh: Mesh, serve: Serve, caplog: pytest.LogCaptureFixture
+) -> None:
+    running = serve()
+    with connect(f"ws://127.0.0.1:{running.port}/ws") as client:
+        client.send(b"\xff\xfe", text=True)
+        with pytest.raises(ConnectionClosed):
+            client.recv(timeout=WAIT_S)
+    assert "Traceback" not in caplog.text
+    assert not [record for record in caplog.records if record.name == "uvicorn.error"]
 
 
 def test_an_orderly_stop_ends_open_streams(mesh: Mesh, serve: Serve) -> None:

@@ -73,4 +73,20 @@ def allowed_origin(origin: str | None, host: str | None, allowed: tuple[str, ...
     """Whether a page of this origin may open /ws: none given (not a browser), the own host, or a listed one."""
     if origin is None:
         return True
-    return origin in allowed or (host is not None and origin.split("://", 1)[-1] == host)
+    origin, host = origin.lower(), (host or "").lower()
+    return origin in allowed or (host != "" and origin in (f"http://{host}", f"https://{host}"))
+
+
+SHARED = (  # what a page of a listed origin may send and read, beyond what browsers always allow
+    (b"access-control-allow-methods", b"GET, HEAD, POST"),
+    (b"access-control-allow-headers", b"Content-Type, If-None-Match, Last-Event-ID, X-API-Key"),
+    (b"access-control-expose-headers", b"ETag, X-CoreScope-Load-Status"),
+    (b"access-control-max-age", b"600"),
+)
+
+
+def sharing(origin: bytes, allowed: tuple[str, ...]) -> tuple[tuple[bytes, bytes], ...]:
+    """The headers by which a browser lets a page of a listed origin read an answer; none for any other."""
+    if origin.decode("latin-1").lower() not in allowed:
+        return ()
+    return ((b"access-control-allow-origin", origin), *SHARED)

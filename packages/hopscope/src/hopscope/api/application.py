@@ -80,5 +80,6 @@ def build(context: Context, *, lifespan: Sequence[Callable[[Litestar], AbstractA
         timings=context.timings,
         answers=context.answers,
         clock=context.clock,
+        origins=context.settings.allowed_origins,
     )
     return app

@@ -16,6 +16,7 @@ from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Receive, Scope, Send
 
 from hopscope.api import encoding
+from hopscope.api.access import sharing
 from hopscope.api.answers import Answer, Answers
 from hopscope.api.timings import Timings
 from hopscope.config.settings import MapTiles
@@ -73,8 +74,11 @@ class Edge:
         timings: Timings,
         answers: Answers,
         clock: Clock,
+        origins: tuple[str, ...],
     ) -> None:
+        """`origins`: pages of these may read answers in a browser."""
         self._app = app
+        self._origins = origins
         self._headers = tuple(headers)
         self._history_complete = history_complete
         self._timings = timings
@@ -122,6 +126,9 @@ class Edge:
         headers = [*self._headers, (LOAD_STATUS, status)]
         if not scope["path"].startswith("/static/"):
             headers.append((b"cache-control", b"no-store"))
+        if self._origins:  # without, every answer is the same whoever asks
+            headers.append((b"vary", b"Origin"))
+            headers += sharing(request_header(scope, b"origin"), self._origins)
         return headers
 
 
@@ -216,7 +223,7 @@ class _Outgoing:
 
     async def _start(self, status: int, headers: Iterable[Header]) -> None:
         given = [(name, and_head(value) if name == b"allow" else value) for name, value in headers]
-        present = {name for name, _ in given}
+        present = {name for name, _ in given} - {b"vary"}  # which may come from both
         given += [header for header in self._fixed if header[0] not in present]
         self._begun.set()
         await self._send({"type": "http.response.start", "status": status, "headers": given})

@@ -30,7 +30,8 @@ SSE_DEPTH = 1000  # events one client may have waiting: five frames
 WS_DEPTH = 256
 RESUME_MAX = 1000  # receptions that a client which comes back is told one by one
 RETRY = b"retry: 2000\n"
-WS_REFUSED, WS_BUSY = 4403, 4429
+WS_REFUSED, WS_BUSY, WS_CHATTER = 4403, 4429, 1008
+WS_MESSAGES = 1000  # that a client may send while connected; it has nothing to say, and each costs time of everyone
 
 
 @get("/api/live", opt=OPEN | {"stream": True}, dependencies=FILTER, tags=["live"], media_type="text/event-stream")
@@ -171,6 +172,8 @@ async def talk(socket: WebSocket[Any, Any, Any], subscriber: Subscriber) -> None
             await asyncio.wait({taking, listening}, return_when=asyncio.FIRST_COMPLETED)
             if not taking.done():
                 taking.cancel()
+                if listening.result():
+                    await socket.close(code=WS_CHATTER, reason="this feed takes no messages")
                 return
             taken = taking.result()
             for event in taken.events:
@@ -184,13 +187,14 @@ async def talk(socket: WebSocket[Any, Any, Any], subscriber: Subscriber) -> None
         listening.cancel()
 
 
-async def ignore_messages(socket: WebSocket[Any, Any, Any]) -> None:
-    """Read until the client goes."""
+async def ignore_messages(socket: WebSocket[Any, Any, Any]) -> bool:
+    """Read until the client goes; True when it talks instead."""
     try:
-        while True:
+        for _ in range(WS_MESSAGES):
             await socket.receive_data(mode="text")
     except WebSocketDisconnect:
-        return
+        return False
+    return True
 
 
 def peer(scope: Any) -> str:

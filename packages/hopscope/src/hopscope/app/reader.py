@@ -133,7 +133,9 @@ def run(settings: Settings, *, stop: StopToken) -> int:
     except preflight.CannotStart as exc:
         log.error("api.refused", error=str(exc))
         return REFUSED
-    logging.getLogger("uvicorn.error").setLevel(logging.ERROR)  # below it: strangers' broken requests, and chatter
+    server_log = logging.getLogger("uvicorn.error")
+    server_log.setLevel(logging.ERROR)  # below it: strangers' broken requests, and chatter
+    server_log.addFilter(not_of_strangers)
     config = uvicorn.Config(
         app,
         loop="auto",  # uvloop where it is installed
@@ -156,6 +158,11 @@ def run(settings: Settings, *, stop: StopToken) -> int:
     log.info("api.starting", address=f"http://{settings.host}:{settings.port}")
     server.run(sockets=sockets)
     return STOPPED if stop.is_set() else FAILED
+
+
+def not_of_strangers(record: logging.LogRecord) -> bool:
+    """False for the one error that uvicorn logs with its trace though a client causes it at will: text that is none."""
+    return record.exc_info is None or not isinstance(record.exc_info[1], UnicodeDecodeError)
 
 
 class Server(uvicorn.Server):
