@@ -3,6 +3,8 @@
 import importlib.util
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -57,3 +59,27 @@ def test_the_page_of_states_is_not_stale() -> None:
     tool = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(tool)
     assert tool.PAGE.read_text(encoding="utf-8") == tool.page(), "run: python tools/inchworm_states.py"
+
+
+def test_everything_that_is_exported_is_there_and_named_in_the_docstring() -> None:
+    words = set(re.findall(r"\w+", inchworm.__doc__ or ""))
+    for name in inchworm.__all__:
+        assert getattr(inchworm, name) is not None
+        kind = getattr(inchworm, name)
+        error = isinstance(kind, type) and issubclass(kind, inchworm.InchwormError)
+        assert error or name in words, f"{name} is exported, but the docstring does not name it"
+    with pytest.raises(AttributeError, match="has no attribute 'nonsense'"):
+        getattr(inchworm, "nonsense")  # noqa: B009
+
+
+def test_every_module_stands_in_the_map_of_the_package() -> None:
+    words = set(re.findall(r"\w+", inchworm.__doc__ or ""))
+    modules = {path.stem for path in (PACKAGE / "src" / "inchworm").iterdir() if path.suffix in (".py", "")}
+    missing = {name for name in modules if not name.startswith("_") and name not in ("py", "sql")} - words
+    assert not missing, missing
+
+
+def test_importing_it_loads_no_database_driver() -> None:
+    code = "import sys, inchworm; print({'sqlite3', 'apsw', 'psycopg', 'click'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"

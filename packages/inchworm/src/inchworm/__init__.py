@@ -11,32 +11,62 @@
     )
     inchworm.run("mesh.db", [last_seen])
 
+What is here:
+
+    say it        Backfill, IndexBuild, IndexTable, Guard, Skip
+    run it        run, Runner, Stop, WriteGate, quiet_hours; Report, Outcome, Progress
+    steer it      request, Verb
+    watch it      read_status, StatusReader, MigrationStatus, Status; require_done for start-up code
+    look first    plan_migrations, Plan; examine, Diagnosis (what `doctor` does); recheck, Rechecked (`verify`)
+    errors        InchwormError and what to expect of it; all of them are in `inchworm.errors`
+
+What needs an import of its own: `inchworm.asgi` (MigrationsApp), `inchworm.metrics` (MigrationCollector, needs the
+extra `metrics`), `inchworm.testing` (FakeClock, the conformance suite; its pytest plugin is active by itself). The
+command line `inchworm` needs the extra `cli`.
+
 How the parts fit, top to bottom (each knows only what is below it):
 
-    application   run, Runner, request: composes everything
-    status        read_status, StatusReader: the ledger for others, cached, never through the writer
-    opening       path, URL or factory -> Database
-    sqlite/ postgres   the adapters behind `ports.Database`
-    runner        many migrations: registration, leases, order of work
-    requests      an operator's request for a migration that nobody holds
-    walk, verify  one migration: slices, bisection, quarantine; the check before `done`
-    attempt       its ledger row between claim and end: lease, waiting with a reason, status, progress
-    turns         one write turn: gap, gate, lock, deadline, measurement, checkpoints
-    forms, bounds what happens to a slice outside the lock and inside the turn; where a walk begins and ends
-    ledger        `_async_migrations` and its sisters; written only through an open turn
-    gate lease report quiet   live writers first; who lives; what a run returns; hours of rest
-    model keyset order        a migration as data; the statements that walk a key; `after`
-    ports         what an adapter implements
+    cli asgi testing     the edges: a shell, HTTP, what users test with
+    metrics wire         statuses, plans and reports as Prometheus gauges and as JSON
+    application doctor   run, Runner, request: composes everything; why a database is slow
+    plan runner          what a migration would cost, or why not; many migrations: registration, leases, order of work
+    lint walk indexwalk  findings from samples; one migration: slices, bisection, quarantine; an index table's fill
+    requests recheck     an operator's request for a migration that nobody holds; `verify` long after the end
+    attempt sampling     its ledger row between claim and end: lease, waiting with a reason; slices that are undone
+    status               the ledger for others: cached, never through the writer
+    turns                one write turn: gap, gate, lock, deadline, measurement, checkpoints
+    forms bounds verify  what happens to a slice outside the lock and inside the turn; begin and end; before `done`
+    ledger opening       `_async_migrations` and its sisters; path, URL or factory -> Database
+    order report         `after`; what a run returns
+    sqlite postgres      the adapters behind `ports.Database`
+    model keyset indextable   a migration as data; the statements that walk a key; an index as a table
+    gate quiet ports     live writers first; hours of rest; what an adapter implements
+    advice diagnosis forecast findings   which index, what is wrong, how long: from facts to sentences
     states cursor pace checkpoint drift trouble cost progress statement queries   pure: no clock, no database
-    errors clock
+    lease clock errors   who lives; time and stopping; every error that is raised on purpose
 
 Walk of a slice: `walk` selects the next keys and lets `forms` compute on one snapshot; `turns` takes a write turn in
 which `forms` applies and `ledger` writes cursor and counters; after the commit `pace` chooses the next size and gap.
 """
 
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from inchworm.application import Runner, request, run
 from inchworm.clock import Stop
-from inchworm.errors import DefinitionError, InchwormError, RequestRefused
+from inchworm.errors import (
+    Busy,
+    DatabaseFault,
+    DefinitionError,
+    InchwormError,
+    LedgerTooNew,
+    LedgerUnreadable,
+    LockNeverFree,
+    PlanRefused,
+    RequestRefused,
+    UnsafeConnection,
+    UnsafeVersion,
+)
 from inchworm.gate import WriteGate
 from inchworm.model import Backfill, Guard, IndexBuild, IndexTable, Skip
 from inchworm.progress import Progress
@@ -45,16 +75,47 @@ from inchworm.report import Outcome, Report
 from inchworm.states import Status, Verb
 from inchworm.status import MigrationStatus, StatusReader, read_status, require_done
 
+if TYPE_CHECKING:
+    from inchworm.doctor import Diagnosis, examine
+    from inchworm.plan import Plan, plan_migrations
+    from inchworm.recheck import Rechecked, recheck
+
+_LATER = {
+    "Diagnosis": "doctor",
+    "examine": "doctor",
+    "Plan": "plan",
+    "plan_migrations": "plan",
+    "Rechecked": "recheck",
+    "recheck": "recheck",
+}
+
+
+def __getattr__(name: str) -> object:
+    """What most programs do not need, so that `import inchworm` stays quick and loads no database driver."""
+    if name not in _LATER:
+        raise AttributeError(f"module 'inchworm' has no attribute {name!r}")
+    return getattr(import_module(f"inchworm.{_LATER[name]}"), name)
+
+
 __all__ = [
     "Backfill",
+    "Busy",
+    "DatabaseFault",
     "DefinitionError",
+    "Diagnosis",
     "Guard",
     "InchwormError",
     "IndexBuild",
     "IndexTable",
+    "LedgerTooNew",
+    "LedgerUnreadable",
+    "LockNeverFree",
     "MigrationStatus",
     "Outcome",
+    "Plan",
+    "PlanRefused",
     "Progress",
+    "Rechecked",
     "Report",
     "RequestRefused",
     "Runner",
@@ -62,10 +123,15 @@ __all__ = [
     "Status",
     "StatusReader",
     "Stop",
+    "UnsafeConnection",
+    "UnsafeVersion",
     "Verb",
     "WriteGate",
+    "examine",
+    "plan_migrations",
     "quiet_hours",
     "read_status",
+    "recheck",
     "request",
     "require_done",
     "run",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inchworm import cursor, ledger, pace
-from inchworm.clock import Clock, StopLike, SystemClock
+from inchworm.clock import Clock, Stop, StopLike, SystemClock
 from inchworm.cursor import Bound, Key
 from inchworm.errors import Busy, DeadlineExceeded, StatementRefused, Stopped, VerificationFailed
 from inchworm.keyset import Keyset
@@ -26,13 +26,13 @@ class Rechecked:
 
 
 def recheck(
-    database: Target, migrations: Sequence[Migration], *, stop: StopLike, clock: Clock | None = None
+    database: Target, migrations: Sequence[Migration], *, stop: StopLike | None = None, clock: Clock | None = None
 ) -> tuple[Rechecked, ...]:
     """Check each migration over the whole table as it is now, quarantined rows excepted; changes nothing.
 
     Raises Stopped when the token is set, StatementRefused for a verify that cannot work, other DatabaseFaults.
     """
-    clock = clock or SystemClock()
+    clock, stop = clock or SystemClock(), stop or Stop()
     db = open_reader(database, clock=clock)
     try:
         return tuple(_one(db, migration, clock, stop) for migration in migrations)

@@ -208,8 +208,9 @@ def _reading(
     return status, entry.reason
 
 
-def require_done(database: Target, names: Iterable[str], *, clock: Clock | None = None) -> None:
+def require_done(database: Target, names: str | Iterable[str], *, clock: Clock | None = None) -> None:
     """For start-up code that cannot live with old data: raise InchwormError unless all these are done."""
+    names = (names,) if isinstance(names, str) else names
     found = {s.name: s.status for s in read_status(database, clock=clock)}
     missing = [f"{n} is {found.get(n, 'not begun')}" for n in names if found.get(n) is not Status.DONE]
     if missing:
