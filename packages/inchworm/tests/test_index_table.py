@@ -12,6 +12,7 @@ import pytest
 
 import inchworm
 from inchworm import DefinitionError, IndexBuild, IndexTable, Report, Status, Stop
+from inchworm.model import TRIGGERS
 from inchworm.plan import MigrationPlan, plan_migrations
 from inchworm.sqlite.driver import Driver, open_path
 from inchworm.testing import FakeClock, SqliteHarness
@@ -121,11 +122,9 @@ def test_running_it_again_does_nothing_and_it_may_be_waited_for(harness: SqliteH
     assert wrong(harness, target) == []
 
 
-def statuses(harness: SqliteHarness, target: str) -> list[str]:
-    try:
-        return [str(r[0]) for r in harness.rows(target, "select status from _async_migrations")]
-    except Exception:  # noqa: BLE001 - no ledger yet, in the words of either library
-        return []
+def statuses(harness: SqliteHarness, target: str) -> list[Any]:
+    there = harness.rows(target, "select 1 from sqlite_master where name = '_async_migrations'")
+    return [row[0] for row in harness.rows(target, "select status from _async_migrations")] if there else []
 
 
 # -- writers
@@ -190,6 +189,17 @@ def attempted(driver: Driver, statement: str) -> bool:
             raise
         return False
     return True
+
+
+@pytest.mark.parametrize("trigger", TRIGGERS)
+def test_each_of_its_triggers_is_needed(harness: SqliteHarness, trigger: str) -> None:
+    target, chance, wrong_after = packets(harness, 30), random.Random(1), 0
+    assert go(harness, target, by_sender()).ok
+    with connected(harness, target, recursive=False) as driver:
+        driver.run(f"drop trigger packets_by_sender{trigger}")
+        while not driver.run(DIFFERENCE).rows:
+            wrong_after += attempted(driver, a_write(chance))
+            assert wrong_after < 5_000, "nothing went wrong without it"
 
 
 @pytest.mark.parametrize("order", ["before_ours", "after_ours"])

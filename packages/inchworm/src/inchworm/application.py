@@ -1,6 +1,7 @@
 """The front door: run migrations, leave an operator's request. Composes clock, database, gate and runner."""
 
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
@@ -141,24 +142,31 @@ def request(database: Target, name: str, verb: Verb | str, *, by: str | None = N
 
 def ask(db: Database, clock: Clock, name: str, verb: Verb, by: str | None) -> str:
     """`request` on an open database."""
-    now, until = rfc3339(clock.wall()), clock.monotonic() + REQUEST_PATIENCE_S
-    while True:
-        try:
-            with db.turn(limit_s=5.0) as turn:
-                _check_known(turn, db, name)
-                asked = Request(0, name, verb, str(verb), by, now)
-                answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall(), db), now=now)
-                if answer is None:
-                    ledger.request(turn, name, verb, by, now)
-                    return "requested"
-            if answer.startswith("refused: "):
-                raise RequestRefused(f"{name}: {answer.removeprefix('refused: ')}")
-            return answer
-        except Busy as problem:
-            if clock.monotonic() > until:
-                patience = f"the database stayed locked for {REQUEST_PATIENCE_S:.0f} s"
-                raise Busy(f"{name}: {patience}; nothing was asked for, try again") from problem
-            clock.sleep(0.005, Stop())
+    now, until, announced = rfc3339(clock.wall()), clock.monotonic() + REQUEST_PATIENCE_S, False
+    with ExitStack() as waiting:
+        while True:
+            try:
+                return _asked(db, clock, Request(0, name, verb, str(verb), by, now))
+            except Busy as problem:
+                if clock.monotonic() > until:
+                    patience = f"the database stayed locked for {REQUEST_PATIENCE_S:.0f} s"
+                    raise Busy(f"{name}: {patience}; nothing was asked for, try again") from problem
+                if not announced:
+                    announced = True
+                    waiting.enter_context(db.announced())  # the lock may be an index build's, which would keep it
+                clock.sleep(0.005, Stop())
+
+
+def _asked(db: Database, clock: Clock, asked: Request) -> str:
+    with db.turn(limit_s=5.0) as turn:
+        _check_known(turn, db, asked.name)
+        now = asked.requested_at
+        answer = carry_out(turn, asked, held=lambda entry: is_held(entry, clock.wall(), db), now=now)
+        if answer is None and asked.verb is not None:
+            ledger.request(turn, asked.name, asked.verb, asked.by, now)
+    if answer is not None and answer.startswith("refused: "):
+        raise RequestRefused(f"{asked.name}: {answer.removeprefix('refused: ')}")
+    return answer or "requested"
 
 
 def _check_known(turn: Turn, db: Database, name: str) -> None:

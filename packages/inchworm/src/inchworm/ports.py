@@ -138,11 +138,16 @@ class Database(Protocol):
         """The planner's idea of a table's rows, or None; never a scan."""
         ...
 
-    def build_index(self, create: str, *, limit_s: float) -> None:
+    def build_index(self, create: str, *, limit_s: float, stop: StopLike | None = None) -> None:
         """Run a CREATE INDEX IF NOT EXISTS without blocking writers where the backend can.
 
-        SQLite cannot: it holds the write lock throughout and is stopped after `limit_s` with DeadlineExceeded.
+        SQLite cannot: it holds the write lock throughout and is stopped after `limit_s` with DeadlineExceeded, or with
+        Busy when somebody is `announced`. Raises Stopped, and leaves nothing behind, when the token is set.
         """
+        ...
+
+    def announced(self) -> AbstractContextManager[None]:
+        """Around an operator's wait for the lock: an index build gives it back. Nothing to do where none holds it."""
         ...
 
     def is_gone(self, holder: str) -> bool:

@@ -10,8 +10,17 @@ from typing import Any
 
 from inchworm import ledger
 from inchworm.attempt import LOOK_S, Options, Unwritten
-from inchworm.clock import Clock, StopLike, cause_of, parse_time, rfc3339
-from inchworm.errors import Busy, DatabaseFault, DefinitionChanged, DiskFull, LeaseLost, LockNeverFree, StatementRefused
+from inchworm.clock import Clock, StopLike, cause_of, rfc3339
+from inchworm.errors import (
+    Busy,
+    DatabaseFault,
+    DefinitionChanged,
+    DiskFull,
+    LeaseLost,
+    LockNeverFree,
+    StatementRefused,
+    Stopped,
+)
 from inchworm.gate import Gate
 from inchworm.indexwalk import IndexTableWalk
 from inchworm.lease import Holder, retire, this_holder
@@ -23,13 +32,13 @@ from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Timesheet
 from inchworm.report import Outcome, Report
 from inchworm.requests import carry_out, is_held
-from inchworm.states import ACTIVE, STARTABLE, Status
+from inchworm.states import ACTIVE, STARTABLE, Status, Verb
 from inchworm.turns import Turns
 from inchworm.walk import Walk
 
 log = logging.getLogger("inchworm")
 
-NO_RUNNER = "no runner"
+NOT_BEGUN = "not begun"
 SourceOf = Callable[[Backfill], Database]
 
 
@@ -236,11 +245,6 @@ class Engine:
         return was.stage == "restart" and not frozen
 
     def _held(self, migration: Migration, was: Entry, holder: Holder) -> Entry:
-        throttled = dict(was.throttled)
-        idle_s = _seconds_since(was.last_update_at, self._clock.wall()) if was.attempts else 0.0
-        if idle_s > 0:
-            reason = was.reason if was.reason and was.status is not Status.RUNNING else NO_RUNNER
-            throttled[reason] = throttled.get(reason, 0.0) + idle_s
         return replace(
             was,
             status_text=str(Status.RUNNING),
@@ -248,7 +252,7 @@ class Engine:
             epoch=was.epoch + 1,
             lease_until=self._clock.wall() + self._settings.options.lease_s,
             fingerprint=migration.fingerprint,
-            throttled=throttled,
+            throttled=ledger.idle(was, self._now()),
             attempts=was.attempts + 1,
             attempt_rows=0,
             attempt_active_s=0.0,
@@ -277,18 +281,48 @@ class Engine:
                 source.close()
 
     def _build_index(self, migration: IndexBuild, held: Entry) -> None:
+        wish = _Wish(self._stop, self._clock, lambda: self._wanted(held.name))
+        built: list[bool] = []
+
+        def build() -> None:
+            if not wish.is_set(at_once=True):
+                self._db.build_index(migration.statement, limit_s=migration.lock_s, stop=wish)
+                built.append(True)
+
         try:
-            self._patiently(lambda: self._db.build_index(migration.statement, limit_s=migration.lock_s))
+            self._patiently(build)
+        except Stopped:
+            log.info("inchworm.index", extra={"migration": held.name, "why": "stopped; nothing of it is left"})
         except DatabaseFault as fault:
             return self._fail(held, str(fault))
-        if self._stop.is_set():
+        if built:
+            return self._end(held, Status.DONE)
+        if wish.request is None:
             return self._end(held, Status.INTERRUPTED, reason=f"interrupted: {cause_of(self._stop)}")
-        return self._end(held, Status.DONE)
+        new, word = (Status.PAUSED, "paused") if wish.request.verb is Verb.PAUSE else (Status.CANCELLED, "cancelled")
+        return self._end(held, new, reason=f"{word} by {wish.request.by or 'an operator'}", request=wish.request)
+
+    def _wanted(self, name: str) -> Request | None:
+        """An open request to let go of a migration. An unreadable ledger is no request: the next look will tell."""
+        try:
+            with self._db.snapshot() as reads:
+                requests = ledger.open_requests(reads)
+        except DatabaseFault:
+            return None
+        return next((r for r in requests if r.name == name and r.verb in (Verb.PAUSE, Verb.CANCEL)), None)
 
     def _fail(self, held: Entry, error: str) -> None:
         self._end(held, Status.FAILED, error=error)
 
-    def _end(self, held: Entry, new: Status, *, reason: str | None = None, error: str | None = None) -> None:
+    def _end(
+        self,
+        held: Entry,
+        new: Status,
+        *,
+        reason: str | None = None,
+        error: str | None = None,
+        request: Request | None = None,
+    ) -> None:
         def work(turn: Turn) -> None:
             now_held = ledger.entry(turn, held.name)
             if now_held is None or now_held.epoch != held.epoch:
@@ -300,11 +334,13 @@ class Engine:
                 status_text=str(new),
                 reason=reason,
                 error=error,
-                ended_at=None if new is Status.INTERRUPTED else self._now(),
+                ended_at=None if new in (Status.INTERRUPTED, Status.PAUSED) else self._now(),
                 holder=None,
                 lease_until=None,
             )
-            ledger.move(turn, now_held, over, by=None, now=self._now())
+            ledger.move(turn, now_held, over, by=request.by if request else None, now=self._now())
+            if request is not None:
+                ledger.answer(turn, request, str(new), self._now())
 
         try:
             self._turns.last_word(work, sheet=self._sheet, stop=self._stop)
@@ -348,8 +384,13 @@ class Engine:
     # -- reporting
 
     def _report(self, started: float) -> Report:
-        entries = self._entries()
-        outcomes = tuple(self._outcome(entries[m.name]) for m in self._migrations if m.name in entries)
+        with self._db.snapshot() as reads:  # one that was stopped while it waited for the lock may find no ledger
+            begun = ledger.exists(reads, self._db)
+        entries = self._entries() if begun else {}
+        outcomes = tuple(
+            self._outcome(entries[m.name]) if m.name in entries else Outcome(m.name, Status.PENDING, reason=NOT_BEGUN)
+            for m in self._migrations
+        )
         parked = tuple(
             name for name, e in entries.items() if name not in self._names and e.status not in _ENDED_OR_FOREIGN
         )
@@ -388,6 +429,27 @@ class Engine:
 _ENDED_OR_FOREIGN = frozenset({Status.DONE, Status.CANCELLED})
 
 
+class _Wish:
+    """A stop token that is also set by an operator's request, which it remembers; looks twice a second."""
+
+    def __init__(self, stop: StopLike, clock: Clock, look: Callable[[], Request | None]) -> None:
+        self._stop, self._clock, self._look = stop, clock, look
+        self._looked = float("-inf")
+        self.request: Request | None = None
+
+    def is_set(self, *, at_once: bool = False) -> bool:
+        if self._stop.is_set() or self.request is not None:
+            return True
+        now = self._clock.monotonic()
+        if at_once or now - self._looked >= LOOK_S:
+            self._looked = now
+            self.request = self._look()
+        return self.request is not None
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._stop.wait(timeout)
+
+
 def _claim_reason(was: Entry) -> str:
     if was.status in ACTIVE:
         return f"the holder {was.holder or 'unknown'} died (crashed); taken over after the cursor"
@@ -396,11 +458,3 @@ def _claim_reason(was: Entry) -> str:
 
 def _kind(migration: Migration) -> str:
     return {IndexBuild: "index", IndexTable: "index table"}.get(type(migration), "backfill")
-
-
-def _seconds_since(at: str | None, wall_s: float) -> float:
-    """Wall-clock seconds since a ledger time; 0 for none, an unreadable one, or a clock that went backwards."""
-    try:
-        return max(0.0, wall_s - parse_time(at).timestamp()) if at else 0.0
-    except ValueError:
-        return 0.0

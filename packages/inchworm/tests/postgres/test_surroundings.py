@@ -10,7 +10,7 @@ import psycopg
 import pytest
 
 import inchworm
-from inchworm import Backfill, IndexBuild, IndexTable, Status, ledger
+from inchworm import Backfill, IndexBuild, IndexTable, Outcome, Status, Stop, ledger
 from inchworm.errors import Busy, DatabaseBroken, StatementRefused
 from inchworm.lease import Holder
 from inchworm.ports import Limits
@@ -222,6 +222,36 @@ def test_a_unique_index_that_cannot_be_leaves_nothing_behind(harness: PostgresHa
     index = IndexBuild(name="unique", create="create unique index parents_once on parents (newest)")
     outcome = inchworm.run(target, [index])["unique"]
     assert (outcome.status, "newest" in str(outcome.error)) == (Status.FAILED, True)
+    assert valid(harness, target) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "status"), [("cancel", Status.CANCELLED), ("pause", Status.PAUSED), (None, Status.INTERRUPTED)]
+)
+def test_an_index_build_that_waits_or_works_in_the_server_is_cancelled_there(
+    harness: PostgresHarness, verb: str | None, status: Status
+) -> None:
+    target, stop = family(harness), Stop()
+    index = IndexBuild(name="by_newest", create="create index parents_by_newest on parents (newest)")
+    outcomes: list[Outcome] = []
+    with psycopg.connect(target) as holder:
+        holder.execute("update parents set n = n + 1 where id = 2")  # the build waits for this transaction
+        builder = threading.Thread(
+            target=lambda: outcomes.append(inchworm.run(target, [index], stop=stop, wait_paused=False)["by_newest"])
+        )
+        builder.start()
+        while not harness.rows(target, "select 1 from pg_stat_progress_create_index where index_relid <> 0"):
+            assert builder.is_alive()
+        if verb is None:
+            stop.set("SIGTERM")
+        else:
+            assert inchworm.request(target, "by_newest", verb, by="ada") == "requested"
+        # what the cancelled build left is dropped concurrently, which waits for older transactions too
+        while harness.rows(target, "select 1 from pg_stat_progress_create_index"):
+            assert builder.is_alive()
+        holder.rollback()
+        builder.join(PATIENCE_S)
+    assert [outcome.status for outcome in outcomes] == [status]
     assert valid(harness, target) == []
 
 

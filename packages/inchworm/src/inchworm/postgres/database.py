@@ -6,7 +6,7 @@ Keeps two connections of its own. Decides nothing about pace; says Busy instead 
 import math
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -193,11 +193,14 @@ class PostgresDatabase:
         with self.snapshot() as reads:
             return catalog.estimated_rows(reads, table)
 
-    def build_index(self, create: str, *, limit_s: float) -> None:
+    def build_index(self, create: str, *, limit_s: float, stop: StopLike | None = None) -> None:
         """CREATE INDEX CONCURRENTLY on a connection of its own; no writer waits, so `limit_s` does not bind."""
         self._check_process()
         del limit_s
-        build(self._open, create)
+        build(self._open, create, self._watch, stop)
+
+    def announced(self) -> AbstractContextManager[None]:
+        return nullcontext()  # a build holds no lock that a request meets
 
     def is_gone(self, holder: str) -> bool:
         return not is_announced(self.reader, holder)

@@ -3,11 +3,13 @@
 Runs outside any transaction on a connection of its own. An index that is there and valid is never touched.
 """
 
+from contextlib import nullcontext
 from dataclasses import dataclass
 
-from inchworm.errors import Busy, DatabaseFault, StatementRefused
+from inchworm.clock import StopLike
+from inchworm.errors import Busy, DatabaseFault, DeadlineExceeded, StatementRefused, Stopped
 from inchworm.ports import Rows
-from inchworm.postgres.session import Connect, Session
+from inchworm.postgres.session import Connect, Session, Watch
 from inchworm.queries import load, quoted
 from inchworm.statement import tokens
 
@@ -46,10 +48,11 @@ def _folded(raw: str) -> str:
     return raw[1:-1].replace('""', '"') if raw.startswith('"') else raw.lower()
 
 
-def build(connect: Connect, create: str) -> None:
+def build(connect: Connect, create: str, watch: Watch, stop: StopLike | None = None) -> None:
     """Build it, dropping first what an interrupted build left. Raises Busy while another session builds it.
 
-    A build whose process was killed may go on in the server until it is done; the next one waits for it as Busy.
+    When the token is set the server's statement is cancelled, what it left is dropped, and Stopped is raised. A build
+    whose process was killed may go on in the server until it is done; the next one waits for it as Busy.
     """
     wanted = read_build(create)
     session = Session(connect)
@@ -57,10 +60,13 @@ def build(connect: Connect, create: str) -> None:
         session.script(SQL["unlimited"])
         _clean(session, wanted)
         try:
-            session.script(wanted.statement)
-        except DatabaseFault:
+            with watch.over(session, stop) if stop is not None else nullcontext():
+                session.script(wanted.statement)
+        except DatabaseFault as fault:
             if not session.is_lost():
                 _clean(session, wanted)
+            if isinstance(fault, DeadlineExceeded) and stop is not None and stop.is_set():
+                raise Stopped(f"stopped while building {wanted.name}") from fault
             raise
     finally:
         session.close()

@@ -5,21 +5,23 @@ Keeps two connections of its own. Decides nothing about pace; says Busy at once 
 
 import os
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
 from inchworm.clock import Clock, Never, StopLike, SystemClock
-from inchworm.errors import Busy, DatabaseBroken, UnsafeConnection, UnsafeVersion
+from inchworm.errors import Busy, DatabaseBroken, DeadlineExceeded, Stopped, UnsafeConnection, UnsafeVersion
 from inchworm.ports import Dialect, Limits, Turn, Upkeep
 from inchworm.queries import load
-from inchworm.sqlite import keys
+from inchworm.sqlite import keys, summons
 from inchworm.sqlite.driver import Driver, open_path, wrap
 from inchworm.sqlite.governor import Governor
 from inchworm.sqlite.transaction import SqliteReads, SqliteTurn, translated
 from inchworm.sqlite.versions import has_wal_reset_bug, parse_version
 
 COMMIT_PATIENCE_S = 1.0  # in rollback-journal mode a commit waits for readers; past this the turn is given up
+SUMMONS_LOOK_S = 0.1  # between two looks, during an index build, at the stop token and at who waits
+REQUEST_FIRST = "an operator's request goes before the index build"
 READ_BUSY_MS = 1_000  # a reader meets a lock only outside WAL mode, and then for one commit
 
 WAL_BUG = (
@@ -135,9 +137,33 @@ class SqliteDatabase:
         steps, self._read_steps = self._read_steps, 0
         return replace(self._governor.upkeep(limits), read_steps=steps)
 
-    def build_index(self, create: str, *, limit_s: float) -> None:
-        with self.turn(limit_s=limit_s) as turn:
-            turn.execute(create, {})
+    def build_index(self, create: str, *, limit_s: float, stop: StopLike | None = None) -> None:
+        until, look_at, ended_by = self._clock.monotonic() + limit_s, 0.0, ""
+
+        def is_over() -> bool:
+            nonlocal look_at, ended_by
+            now = self._clock.monotonic()
+            if now >= look_at:
+                look_at = now + SUMMONS_LOOK_S
+                ended_by = "stop" if stop is not None and stop.is_set() else "request" if self._awaited() else ""
+            return bool(ended_by) or now > until
+
+        if self._awaited():
+            raise Busy(REQUEST_FIRST)
+        try:
+            with self.turn(limit_s=limit_s) as turn:
+                self.writer.watch(is_over)
+                turn.execute(create, {})
+        except DeadlineExceeded as problem:
+            if ended_by:
+                raise (Stopped("stopped while building") if ended_by == "stop" else Busy(REQUEST_FIRST)) from problem
+            raise
+
+    def _awaited(self) -> bool:
+        return summons.is_awaited(self.path)
+
+    def announced(self) -> AbstractContextManager[None]:
+        return summons.announced(self.path)
 
     def key_problem(self, table: str, key: Sequence[str]) -> str | None:
         with self.snapshot() as reads:

@@ -5,7 +5,7 @@ The suite is worth what it rejects: an engine of this module that passes it show
 
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, ClassVar
 
 import pytest
@@ -56,8 +56,11 @@ class Passing:
     def estimated_rows(self, table: str) -> int | None:
         return self.inner.estimated_rows(table)
 
-    def build_index(self, create: str, *, limit_s: float) -> None:
-        self.inner.build_index(create, limit_s=limit_s)
+    def build_index(self, create: str, *, limit_s: float, stop: StopLike | None = None) -> None:
+        self.inner.build_index(create, limit_s=limit_s, stop=stop)
+
+    def announced(self) -> AbstractContextManager[None]:
+        return self.inner.announced()
 
     def is_gone(self, holder: str) -> bool:
         return self.inner.is_gone(holder)

@@ -1,7 +1,7 @@
 """Any Database with a call before each of its steps, where a test may raise a fault, kill the process, or write."""
 
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from inchworm.clock import StopLike
 from inchworm.ports import Database, Dialect, Limits, Params, Reads, Rows, Turn, Upkeep
@@ -49,8 +49,11 @@ class Observed:
     def estimated_rows(self, table: str) -> int | None:
         return self._inner.estimated_rows(table)
 
-    def build_index(self, create: str, *, limit_s: float) -> None:
-        self._inner.build_index(create, limit_s=limit_s)
+    def build_index(self, create: str, *, limit_s: float, stop: StopLike | None = None) -> None:
+        self._inner.build_index(create, limit_s=limit_s, stop=stop)
+
+    def announced(self) -> AbstractContextManager[None]:
+        return self._inner.announced()
 
     def is_gone(self, holder: str) -> bool:
         return self._inner.is_gone(holder)
