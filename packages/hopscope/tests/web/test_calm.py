@@ -5,7 +5,7 @@ import re
 from typing import Any
 
 import pytest
-from browsing import PHONE, Open, eventually
+from browsing import PATIENCE_MS, PHONE, Open, eventually
 from installation import NORTH, SOUTH, Installation, ack, advert, message
 from playwright.sync_api import Page, Route, expect
 
@@ -229,3 +229,49 @@ def test_a_phone_reaches_the_description_of_the_api(tab: Open) -> None:
     page.get_by_role("link", name="Description of the API").click()
     expect(page).to_have_url(re.compile("/api/docs$"))
     expect(page.get_by_role("heading", level=1)).to_contain_text("API")
+
+
+@pytest.mark.parametrize(
+    ("path", "request_path", "selector"),
+    [
+        ("/packets", "**/api/packets?*", ".grid-row"),
+        ("/nodes", "**/api/nodes?*", ".grid-row"),
+        ("/channels", "**/api/channels", ".channel"),
+    ],
+)
+def test_a_page_recovers_by_itself_once_the_server_answers(
+    site: Installation, tab: Open, path: str, request_path: str, selector: str
+) -> None:
+    site.air.heard(advert(1, "A repeater"))
+    site.air.heard(message("hello"))
+    site.stored(2)
+    page = tab("/system", expect_errors=("Failed to load resource",))
+    page.route(request_path, lambda route: route.fulfill(status=503, json={"error": "there is no database yet"}))
+    page.get_by_role("navigation", name="Pages").get_by_role("link", name=path.strip("/").capitalize()).click()
+    expect(page.get_by_role("alert").filter(has_text="there is no database yet")).to_be_visible()
+    page.unroute(request_path)
+    expect(page.locator(selector).first).to_be_visible(timeout=PATIENCE_MS)
+    expect(page.get_by_role("alert")).to_have_count(0)
+
+
+@pytest.mark.parametrize("viewport", [TABLET, PHONE], ids=["tablet", "phone"])
+def test_an_operator_reaches_every_verb_without_scrolling_sideways(tab: Open, viewport: dict[str, int]) -> None:
+    page = tab("/packets", viewport=viewport)
+    page.add_init_script("sessionStorage.setItem('hopscope.operator-key', 'a-long-operator-key-7391')")
+    idle = migration("channel_index_v1", "pending", rowsProcessed=0, rowsTotal=None)
+    tell(
+        page, idle, migration("import_1_nodes", "done"), migration(reason=REASON, etaSeconds=3599), idle | {"name": "x"}
+    )
+    page.goto(page.url.replace("/packets", "/system"))
+    table = page.get_by_role("table").filter(has_text="import_1_observations")
+    expect(table.locator("tbody tr").first).to_contain_text("Import 1: observations")  # what runs stands first
+    expect(table.locator("tbody tr").last).to_contain_text("Import 1: nodes")
+    pause = table.get_by_role("button", name="Pause: Import 1: observations")
+    box = pause.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= viewport["width"]
+    cancel = table.get_by_role("button", name="Cancel: Import 1: observations")
+    cancel.click()
+    expect(table.get_by_role("button", name="Really cancel: Import 1: observations")).to_be_focused()
+    pause.focus()
+    expect(cancel).to_be_visible()  # disarmed

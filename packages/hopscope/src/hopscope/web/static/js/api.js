@@ -2,6 +2,9 @@
 
 import { signal } from "./ui.js";
 
+/** How long until what could not be loaded is asked for again, while nobody presses a button. */
+export const RETRY_MS = 5000;
+
 /** False after a request that did not reach the server, until one does. */
 export const reachable = signal(true);
 
@@ -41,6 +44,9 @@ export async function request(path, { signal: abort, method = "GET", body, key }
   if (response.ok && answer !== null) return answer;
   throw new ApiError(explain(response, answer), response.status, answer ?? {});
 }
+
+/** Whether asking again may help: the server was away or could not answer, rather than saying no. @param {any} error */
+export const mayPass = (error) => error?.status === 0 || error?.status >= 500;
 
 /** One sentence for a failed answer: the server's own words when it has some. */
 function explain(response, answer) {

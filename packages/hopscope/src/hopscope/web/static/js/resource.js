@@ -1,14 +1,14 @@
 // Loading for components: what was loaded stays while it is loaded again, a failure is kept and can be retried.
 
 import { useEffect, useSignal } from "./ui.js";
-import { request } from "./api.js";
+import { mayPass, request, RETRY_MS } from "./api.js";
 
 /**
  * @typedef {{data: any, error: Error | null, loading: boolean, at: number}} Loaded
  */
 
 /**
- * Load `path` now, when it changes, and every `everyMs` while the page is visible.
+ * Load `path` now, when it changes, every `everyMs` while the page is visible, and again after a failure that may pass.
  * @param {string | null} path null: nothing to load
  * @param {{everyMs?: number}} options
  * @returns {{state: {value: Loaded}, reload: () => void}}
@@ -20,6 +20,7 @@ export function useResource(path, { everyMs = 0 } = {}) {
   useEffect(() => {
     if (path === null) return undefined;
     const abort = new AbortController();
+    let again = 0;
     const same = seen.value === path;
     seen.value = path;
     state.value = { ...(same ? state.value : { data: null, error: null, at: 0 }), loading: true };
@@ -27,7 +28,9 @@ export function useResource(path, { everyMs = 0 } = {}) {
       request(path, { signal: abort.signal }).then(
         (data) => (state.value = { data, error: null, loading: false, at: Date.now() }),
         (error) => {
-          if (error.name !== "AbortError") state.value = { ...state.value, error, loading: false };
+          if (error.name === "AbortError") return;
+          state.value = { ...state.value, error, loading: false };
+          if (!everyMs && mayPass(error)) again = setTimeout(load, RETRY_MS);
         },
       );
     load();
@@ -35,6 +38,7 @@ export function useResource(path, { everyMs = 0 } = {}) {
     return () => {
       abort.abort();
       clearInterval(timer);
+      clearTimeout(again);
     };
   }, [path, round.value, everyMs]);
   return { state, reload: () => (round.value += 1) };

@@ -39,7 +39,7 @@ function run(canvas, setWords) {
   /** @type {Mark[]} */
   let marks = [];
   let frame = 0;
-  let drawn = 0;
+  let rest = 0;
   const stop = onPackets((packets) => {
     const at = Date.now();
     // frames are coalesced; spread their receptions over the frame, so that they do not stand in one column
@@ -53,12 +53,10 @@ function run(canvas, setWords) {
     setWords({ receptions: marks.length, packets: new Set(marks.map((m) => m.hash)).size, observers: new Set(marks.map((m) => m.observer)).size });
   };
   const timer = setInterval(tell, 1000);
-  const loop = (time) => {
-    frame = requestAnimationFrame(loop);
-    const step = (STEP_PX * WINDOW_MS) / Math.max(1, canvas.clientWidth);
-    if (time - drawn < (calm.value ? 2000 : Math.max(50, step)) || document.hidden) return;
-    drawn = time;
+  const loop = () => {
     draw(canvas, marks, Date.now());
+    const step = (STEP_PX * WINDOW_MS) / Math.max(1, canvas.clientWidth);
+    rest = setTimeout(() => (frame = requestAnimationFrame(loop)), calm.value ? 2000 : Math.max(50, step)); // frames between would cost as well
   };
   frame = requestAnimationFrame(loop);
   return {
@@ -71,6 +69,7 @@ function run(canvas, setWords) {
     stop() {
       stop();
       clearInterval(timer);
+      clearTimeout(rest);
       cancelAnimationFrame(frame);
     },
   };

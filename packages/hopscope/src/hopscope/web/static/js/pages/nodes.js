@@ -1,7 +1,7 @@
 // The Nodes page: every node heard, searched, filtered and sorted by the server, page by page.
 
 import { html, useEffect, useRef, useState } from "../ui.js";
-import { request, withQuery } from "../api.js";
+import { mayPass, request, RETRY_MS, withQuery } from "../api.js";
 import { navigate, query, setQuery } from "../router.js";
 import { count, figure, shortKey } from "../format.js";
 import { narrow } from "../screen.js";
@@ -99,6 +99,11 @@ function useNodeList(filters) {
     );
     return () => abort.abort();
   }, [key, round]);
+  useEffect(() => {
+    if (state.ready || !mayPass(state.error)) return undefined;
+    const again = setTimeout(() => setRound((old) => old + 1), RETRY_MS);
+    return () => clearTimeout(again);
+  }, [state.error]);
   const more = async () => {
     if (busy.current || state.nodes.length >= (state.total ?? 0)) return;
     busy.current = true;

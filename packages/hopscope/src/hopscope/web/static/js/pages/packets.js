@@ -1,7 +1,7 @@
 // The Packets page: the live list, its filters, and the packet that is open beside it.
 
 import { html, useEffect, useMemo, useRef, useSignal, useState } from "../ui.js";
-import { request, withQuery } from "../api.js";
+import { mayPass, request, RETRY_MS, withQuery } from "../api.js";
 import { client } from "../client.js";
 import { onPackets, onResync, liveState } from "../live.js";
 import { navigate, query } from "../router.js";
@@ -136,6 +136,11 @@ function usePacketList(filters, filterKey, observers) {
     load(abort);
     return () => abort.abort();
   }, [filterKey]);
+  useEffect(() => {
+    if (view.value.ready || !mayPass(view.value.error)) return undefined;
+    const again = setTimeout(() => load(), RETRY_MS);
+    return () => clearTimeout(again);
+  }, [view.value.error]);
   useEffect(() => onResync(() => (state.current.stopped ? miss() : load())), [filterKey]);
 
   state.current.stopped = paused || away;

@@ -14,7 +14,12 @@ const VERBS = new Map(MIGRATION_STATES.map((state) => [state.name, state.verbs])
 /** What an operator may ask of it; a failure is acknowledged once. */
 const verbsOf = ({ status, acknowledgedAt }) =>
   (VERBS.get(status) ?? []).filter((verb) => verb !== "acknowledge" || !acknowledgedAt);
+// what happens now stands first, what is over last
+const ORDER = ["failed", "unknown", "running", "verifying", "interrupted", "paused", "pending", "cancelled", "done"];
 const LASTING = new Set(["cancel"]); // asked for twice, because it cannot be taken back
+
+/** @param {{status: string}[]} list */
+const inOrder = (list) => [...list].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
 
 export function MigrationTable() {
   const { list, error } = migrations.value;
@@ -32,23 +37,25 @@ export function MigrationTable() {
   return html`
     ${error && html`<p class="hint bad">The state of data migrations cannot be read: ${fit(error, 200)}</p>`}
     ${!list.length && !error && html`<p class="dim">None. Stored data is as this version needs it.</p>`}
-    ${list.length > 0 && html`<${Wide} label="Migrations"><table class="table">
+    ${list.length > 0 && html`<${Wide} label="Migrations"><table class="table stacked">
       <thead><tr><th>Migration</th><th>State</th><th>Progress</th><th class="right">Set aside</th><th>Took</th><th><span class="visually-hidden">Actions</span></th></tr></thead>
-      <tbody>${list.map((m) => html`<tr key=${m.name}>
+      <tbody>${inOrder(list).map((m) => html`<tr key=${m.name} data-status=${m.status}>
         <td><strong>${inWords(m.name)}</strong><div class="dim mono">${fit(m.name, 60)}</div></td>
         <td><span class="status" data-status=${m.status}><span class="lamp" aria-hidden="true"></span>${m.status}${m.acknowledgedAt && ", acknowledged"}</span>
           <div class="dim">${m.errorMessage ? fit(m.errorMessage, 200) : m.reason ? fit(m.reason, 120) : ""}</div></td>
-        <td><span class="num">${figures(m)}</span>${percent(m.rowsProcessed, m.rowsTotal) !== null && m.status !== "done" && html`<div class="meter" aria-hidden="true"><div style=${{ width: `${percent(m.rowsProcessed, m.rowsTotal)}%` }}></div></div>`}</td>
-        <td class="right num">${count(m.quarantined)}</td>
-        <td>${typeof m.elapsedSec === "number" ? html`<span class="num">${duration(m.elapsedSec)}</span>` : html`<span class="dim">–</span>`}${m.endedAt && html`<div class="dim">ended <${Ago} at=${m.endedAt} /></div>`}</td>
-        <td class="right verbs">${operatorKey.value && verbsOf(m).map((verb) => html`<${Verb} key=${verb} verb=${verb} ask=${() => ask(m.name, verb)} />`)}
+        <td>${m.status === "pending" && !m.rowsProcessed ? html`<span class="dim">–</span>` : html`<span class="num">${figures(m)}</span>`}${percent(m.rowsProcessed, m.rowsTotal) !== null && m.status !== "done" && html`<div class="meter" aria-hidden="true"><div style=${{ width: `${percent(m.rowsProcessed, m.rowsTotal)}%` }}></div></div>`}</td>
+        <td class="right num"><span class="unit">set aside: </span>${count(m.quarantined)}</td>
+        <td><span class="unit">took </span>${typeof m.elapsedSec === "number" ? html`<span class="num">${duration(m.elapsedSec)}</span>` : html`<span class="dim">–</span>`}${m.endedAt && html`<div class="dim">ended <${Ago} at=${m.endedAt} /></div>`}</td>
+        <td class="right verbs">${operatorKey.value && verbsOf(m).map((verb) => html`<${Verb} key=${verb} verb=${verb} what=${inWords(m.name)} ask=${() => ask(m.name, verb)} />`)}
           ${said.name === m.name && said.text && html`<div class="hint" aria-live="polite">${fit(said.text, 160)}</div>`}</td>
       </tr>`)}</tbody>
     </table><//>`}`;
 }
 
-function Verb({ verb, ask }) {
-  const [sure, setSure] = useState(!LASTING.has(verb));
+function Verb({ verb, what, ask }) {
+  const lasting = LASTING.has(verb);
+  const [sure, setSure] = useState(!lasting);
   const press = () => (sure ? ask() : setSure(true));
-  return html`<button type="button" class="button small" onClick=${press}>${sure && LASTING.has(verb) ? `Really ${verb}` : verb.charAt(0).toUpperCase() + verb.slice(1)}</button>`;
+  const words = sure && lasting ? `Really ${verb}` : verb.charAt(0).toUpperCase() + verb.slice(1);
+  return html`<button type="button" class="button small" aria-label=${`${words}: ${what}`} onClick=${press} onBlur=${() => setSure(!lasting)}>${words}</button>`;
 }
