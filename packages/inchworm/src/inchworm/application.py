@@ -85,7 +85,7 @@ class Runner:
         return self._run(stop, linger=True)
 
     def _run(self, stop: StopLike, *, linger: bool) -> Report:
-        db = self._open(self._target)
+        db = self._opened(stop)
         try:
             engine = Engine(
                 db,
@@ -99,6 +99,17 @@ class Runner:
             return engine.run(linger=linger)
         finally:
             db.close()
+
+    def _opened(self, stop: StopLike) -> Database:
+        """A file without a log cannot even be looked at while somebody commits; waits as for the write lock."""
+        until = self._clock.monotonic() + self._settings.patience_s
+        while True:
+            try:
+                return self._open(self._target)
+            except Busy:
+                if stop.is_set() or self._clock.monotonic() > until:
+                    raise
+                self._clock.sleep(0.01, stop)
 
     def _source(self, migration: Backfill) -> Database:
         return self._open(migration.source)

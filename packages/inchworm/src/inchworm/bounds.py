@@ -3,7 +3,7 @@
 from inchworm import cursor
 from inchworm.clock import StopLike
 from inchworm.cursor import Bound
-from inchworm.errors import Busy, DeadlineExceeded
+from inchworm.errors import Busy, DeadlineExceeded, StatementRefused
 from inchworm.keyset import Keyset
 from inchworm.model import Backfill
 from inchworm.ports import Database
@@ -15,8 +15,14 @@ COUNT_LIMIT_S = 0.3  # past this rows_total is an estimate: a start must not wai
 
 def bound_of(source: Database, keyset: Keyset, stop: StopLike) -> Bound | None:
     """The lowest and the highest key of now, None for an empty table. Raises DatabaseFault."""
-    with source.snapshot(limit_s=READ_LIMIT_S, stop=stop) as reads:
-        low, high = (reads.select(sql, {}).one() for sql in (keyset.lowest, keyset.highest))
+    try:
+        with source.snapshot(limit_s=READ_LIMIT_S, stop=stop) as reads:
+            low, high = (reads.select(sql, {}).one() for sql in (keyset.lowest, keyset.highest))
+    except DeadlineExceeded as problem:
+        raise StatementRefused(
+            f"reading the lowest and highest {', '.join(keyset.key)} of {keyset.table} took more than "
+            f"{READ_LIMIT_S:.0f} s; a walk needs an index on exactly these columns in this order"
+        ) from problem
     return Bound(cursor.key_of(low), cursor.key_of(high)) if low and high else None
 
 
@@ -38,5 +44,6 @@ def _estimate(source: Database, table: str, bound: Bound) -> int | None:
     known = source.estimated_rows(table)
     low, high = bound.low[0], bound.high[0]
     if known is None and isinstance(low, int) and isinstance(high, int) and len(bound.low) == 1:
-        return high - low + 1
+        span = high - low + 1
+        return span if span < 1 << 63 else None  # more than the ledger's integers hold
     return known

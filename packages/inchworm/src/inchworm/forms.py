@@ -15,6 +15,11 @@ from inchworm.ports import Reads, Rows, SqlValue, Turn
 from inchworm.progress import Counts
 from inchworm.statement import UpdateShape, changes_what_it_matches, parameters, tokens, update_shape
 
+BEYOND = (
+    "rows outside the slice would be changed again with their own slice; compare the whole key with both bounds "
+    "(a composite one as a row: (a, b) >= (:first_a, :first_b) and (a, b) <= (:last_a, :last_b))"
+)
+LOOKED_UP = 20  # of the strange keys of a slice: a WHERE that is wrong is wrong for most of them
 Values = Mapping[Key, tuple[SqlValue, ...]]
 
 
@@ -74,6 +79,7 @@ class UpdateForm:
     def __init__(self, migration: Backfill) -> None:
         self._keys, self._update = migration.keys, migration.update or ""
         self._counter = Counter(migration)
+        self._count = Keyset(migration.table, migration.keys)
         # a statement that only uses the row's own columns sees the newest ones anyway
         self._holds = self._counter.by_values or any(t.text == "select" for t in tokens(self._update))
 
@@ -88,9 +94,20 @@ class UpdateForm:
             self._counter.hold(turn, piece)
         before = self._counter.values(turn, piece) if self._counter.by_values else None
         matched = turn.execute(self._update, bounds(self._keys, piece.first, piece.last))
+        if self._counter.shapes and matched > len(piece.keys):
+            self._check_inside(turn, piece, matched)
         if before is None:
             return _counts(piece, changed=min(matched, len(piece.keys)), skipped=0)
         return _counts(piece, changed=len(_differing(before, self._counter.values(turn, piece), piece)), skipped=0)
+
+    def _check_inside(self, turn: Turn, piece: Slice, matched: int) -> None:
+        """More than the slice's keys: rows that were inserted meanwhile, or a WHERE that reaches beyond the bounds."""
+        row = turn.select(self._count.count, self._count.range_params(piece.first, piece.last)).one()
+        if row is None or matched > int(str(row[0])):
+            raise StatementRefused(
+                f"update changed {matched} rows, but only {row[0] if row else 0!r} lie in "
+                f"{_shown(piece.first)}..{_shown(piece.last)}: {BEYOND}"
+            )
 
 
 class ComputeForm:
@@ -103,13 +120,14 @@ class ComputeForm:
         self._compute = migration.compute
         # read again, then written: nobody may come between, also where others can write during a turn
         self._holds = self._counter.by_values or migration.guard in (Guard.COMPARE, Guard.REREAD)
-        self._whole = whole.touch(("*",)).replace('"*"', "*") if migration.compute is None else ""
+        self._whole = whole.touch(("*",)) if migration.compute is None else ""
         self._walk = whole
 
     def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
         self._counter.values(target, piece)
         relied_on = self._relied_on(keyed, piece)
         rows, skipped = self._computed(keyed, piece.first, piece.last)
+        self._check_known(keyed, piece, rows)
         return Prepared(rows, skipped, relied_on)
 
     def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
@@ -120,9 +138,14 @@ class ComputeForm:
         touched = self._apply(turn, piece, rows)
         if before is not None:
             touched = _differing(before, self._counter.values(turn, piece), piece)
-        changed = len(touched) if isinstance(touched, set) else touched
-        left = len((skipped - touched) & set(piece.keys)) if isinstance(touched, set) else len(skipped)
-        return _counts(piece, changed=changed, skipped=left)
+        left = skipped & set(piece.keys)
+        if isinstance(touched, set):
+            return _counts(piece, changed=len(touched), skipped=len(left - touched))
+        if touched + len(left) > len(piece.keys):
+            raise StatementRefused(
+                f"apply returned {touched}, but of the slice's {len(piece.keys)} keys transform skipped {len(left)}"
+            )
+        return _counts(piece, changed=touched, skipped=len(left))
 
     def _fresh(self, turn: Turn, piece: Slice, prepared: Prepared) -> tuple[Rows, frozenset[Key]]:
         if self._migration.guard is Guard.REREAD:
@@ -130,7 +153,8 @@ class ComputeForm:
         if self._migration.guard is not Guard.COMPARE:
             return prepared.rows, prepared.skipped
         now = self._relied_on(turn, piece)
-        stale = {k for k in now.keys() | prepared.relied_on.keys() if now.get(k) != prepared.relied_on.get(k)}
+        was = prepared.relied_on
+        stale = {k for k in now.keys() | was.keys() if not _alike(now.get(k), was.get(k))}
         if not stale:
             return prepared.rows, prepared.skipped
         return self._recomputed(turn, prepared, stale)
@@ -168,20 +192,37 @@ class ComputeForm:
             rows = reads.select(self._compute, bounds(self._keys, first, last))
         else:
             rows = _without_first(reads.select(self._whole, self._walk.range_params(first, last)), len(self._keys))
-        if rows.rows:
-            self._check_inside(rows, first, last)
+        self._check_inside("compute", rows, first, last)
         if self._migration.transform is None:
             return rows, frozenset()
-        return self._transformed(rows)
+        rows, skipped = self._transformed(rows)
+        self._check_inside("transform", rows, first, last)
+        return rows, skipped
 
-    def _check_inside(self, rows: Rows, first: Key, last: Key) -> None:
-        if len(self._keys) != 1 or not isinstance(first[0], int) or not isinstance(last[0], int):
+    def _check_inside(self, who: str, rows: Rows, first: Key, last: Key) -> None:
+        """Whole numbers compare here as in the database; other keys are looked up by `_check_known`."""
+        if not rows.rows or not _whole(first) or not _whole(last):
             return
-        at = self._places(rows)[0]
+        places = self._places(rows)
         for row in rows.rows:
-            value = row[at]
-            if not isinstance(value, int) or not first[0] <= value <= last[0]:
-                raise StatementRefused(f"compute yielded key {value!r} for the slice {first[0]}..{last[0]}")
+            key = _key([row[p] for p in places])
+            if not _whole(key) or not first <= key <= last:
+                raise StatementRefused(f"{who} yielded key {_shown(key)} for {_shown(first)}..{_shown(last)}: {BEYOND}")
+
+    def _check_known(self, keyed: Reads, piece: Slice, rows: Rows) -> None:
+        """Keys that are no whole numbers, on the snapshot that gave the slice its keys: one that the slice does not
+        have may be missing in the table (compute reads others), but must not stand there outside the slice.
+        """
+        if not rows.rows or (_whole(piece.first) and _whole(piece.last)):
+            return
+        places = self._places(rows)
+        strange = {_key([row[p] for p in places]) for row in rows.rows} - set(piece.keys)
+        for key in sorted(strange, key=repr)[:LOOKED_UP]:
+            found = keyed.select(self._walk.touch(self._keys), self._walk.range_params(key, key)).rows
+            if any(_key(row[: len(self._keys)]) not in piece.keys for row in found):
+                raise StatementRefused(
+                    f"the rows hold key {_shown(key)} for {_shown(piece.first)}..{_shown(piece.last)}: {BEYOND}"
+                )
 
     def _transformed(self, rows: Rows) -> tuple[Rows, frozenset[Key]]:
         assert self._migration.transform is not None
@@ -191,7 +232,9 @@ class ComputeForm:
             raise
         except Exception as problem:
             raise RowRefused(f"transform: {type(problem).__name__}: {problem}") from problem
-        skipped = frozenset(r.key if isinstance(r.key, tuple) else (r.key,) for r in results if isinstance(r, Skip))
+        skipped = frozenset(
+            _key(r.key) if isinstance(r.key, tuple | list) else (r.key,) for r in results if isinstance(r, Skip)
+        )
         return _as_rows([r for r in results if not isinstance(r, Skip)]), skipped
 
     def _places(self, rows: Rows) -> tuple[int, ...]:
@@ -233,7 +276,22 @@ def _counts(piece: Slice, *, changed: int, skipped: int) -> Counts:
 
 
 def _differing(before: Values, after: Values, piece: Slice) -> set[Key]:
-    return {key for key in piece.keys if before.get(key) != after.get(key)}
+    return {key for key in piece.keys if not _alike(before.get(key), after.get(key))}
+
+
+def _alike(one: "tuple[SqlValue, ...] | None", other: "tuple[SqlValue, ...] | None") -> bool:
+    """Equal and of the same types: 1 and 1.0 are two values to a database."""
+    if one is None or other is None:
+        return one is other
+    return one == other and all(type(a) is type(b) for a, b in zip(one, other, strict=True))
+
+
+def _whole(key: Key) -> bool:
+    return all(isinstance(value, int) for value in key)
+
+
+def _shown(key: Key) -> str:
+    return repr(key[0] if len(key) == 1 else key)
 
 
 def _without_first(rows: Rows, width: int) -> Rows:
@@ -245,8 +303,10 @@ def _as_rows(results: Iterable[Row]) -> Rows:
     found = list(results)
     if not found:
         return Rows((), [])
-    columns = tuple(found[0])
+    columns = tuple(found[0]) if isinstance(found[0], Mapping) else ()
     for row in found:
+        if not isinstance(row, Mapping):
+            raise StatementRefused(f"transform returned {row!r:.80}; it returns rows as mappings, or Skip(key)")
         if set(row) != set(columns):
             raise StatementRefused(f"transform returned rows with different columns: {columns} and {tuple(row)}")
     return Rows(columns, [tuple(row[c] for c in columns) for row in found])

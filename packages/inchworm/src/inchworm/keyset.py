@@ -13,6 +13,10 @@ def _tuple(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else "(" + ", ".join(names) + ")"
 
 
+def _column(name: str) -> str:
+    return "w.*" if name == "*" else f"w.{quoted(name)}"
+
+
 def _params(prefix: str, columns: Sequence[str], key: Key) -> dict[str, KeyValue]:
     return {f"{prefix}_{at}": value for at, value in zip(range(len(columns)), key, strict=True)}
 
@@ -26,7 +30,7 @@ class Keyset:
     order: Order = "asc"
 
     def _fill(self, name: str, **parts: str) -> str:
-        keys = [quoted(k) for k in self.key]
+        keys = [_column(k) for k in self.key]
         return _SQL[name].format(
             table=".".join(quoted(part) for part in self.table.split(".")),
             keys=", ".join(keys),
@@ -36,8 +40,8 @@ class Keyset:
             **parts,
         )
 
-    def _compare(self, sign: str, prefix: str) -> str:
-        columns = _tuple([quoted(k) for k in self.key])
+    def _compare(self, sign: str, prefix: str, *, alone: bool = False) -> str:
+        columns = _tuple([quoted(k) if alone else _column(k) for k in self.key])
         return f"{columns} {sign} {_tuple([f':{prefix}_{at}' for at in range(len(self.key))])}"
 
     @property
@@ -65,20 +69,20 @@ class Keyset:
 
     @property
     def count(self) -> str:
-        return self._fill("count", conditions=self.inside)
+        return self._fill("count", conditions=self._between())
 
     @property
     def inside(self) -> str:
-        """The condition of count and touch: between `:low_*` and `:high_*`, inclusive."""
-        return f"{self._compare('>=', 'low')} and {self._compare('<=', 'high')}"
+        """Between `:low_*` and `:high_*`, inclusive, for a statement of somebody else's over this table alone."""
+        return self._between(alone=True)
+
+    def _between(self, *, alone: bool = False) -> str:
+        return f"{self._compare('>=', 'low', alone=alone)} and {self._compare('<=', 'high', alone=alone)}"
 
     def touch(self, columns: Sequence[str]) -> str:
-        """The key and these columns of the rows between `:low_*` and `:high_*`."""
-        return self._fill(
-            "touch",
-            columns=", ".join(quoted(c) for c in columns),
-            conditions=self.inside,
-        )
+        """The key and these columns (`*`: all) of the rows between `:low_*` and `:high_*`."""
+        chosen = ", ".join(_column(c) for c in columns)
+        return self._fill("touch", columns=chosen, conditions=self._between())
 
     def range_params(self, first: Key, last: Key) -> dict[str, KeyValue]:
         """Parameters of count and touch."""

@@ -128,8 +128,16 @@ class Engine:
     # -- choosing
 
     def _entries(self) -> Mapping[str, Entry]:
-        with self._db.snapshot() as reads:
-            return {entry.name: entry for entry in ledger.entries(reads)}
+        """Raises Busy when readers are kept out for longer than the patience, or while the token is set."""
+        until = self._clock.monotonic() + self._settings.patience_s
+        while True:
+            try:
+                with self._db.snapshot() as reads:
+                    return {entry.name: entry for entry in ledger.entries(reads)}
+            except Busy:
+                if self._stop.is_set() or self._clock.monotonic() > until:
+                    raise
+                self._clock.sleep(0.01, self._stop)
 
     def _choose(self) -> tuple[Migration | None, bool]:
         """The next migration to work on; and whether waiting may bring one."""
@@ -364,8 +372,12 @@ class Engine:
 
     def _serve_requests(self, held: str | None = None) -> list[Request]:
         """Carry out requests for migrations that nobody holds; give back those for the one that is held here."""
-        with self._db.snapshot() as reads:
-            requests = ledger.open_requests(reads)
+        try:
+            with self._db.snapshot() as reads:
+                requests = ledger.open_requests(reads)
+        except Busy as later:  # without a log a commit keeps readers out; the next look is half a second away
+            log.debug("inchworm.request", extra={"why": str(later)})
+            return []
         mine = [r for r in requests if r.name == held]
         for request in requests:
             if request.name != held:

@@ -88,16 +88,34 @@ def normalised(sql: str) -> str:
     return " ".join(t.raw for t in tokens(sql))
 
 
+def target_of(sql: str) -> tuple[str | None, str] | None:
+    """Schema (None: not named) and table that a statement writes to, in lower case; None when it writes to none."""
+    found = list(tokens(sql))
+    for verb in ("update", "insert", "replace", "delete"):
+        rest = _top_level_from(found, verb)
+        if rest is not None and len(rest) > 1:
+            at = _target(rest)
+            return (rest[at - 2].text if at > 2 and rest[at - 1].raw == "." else None), rest[at].text
+    return None
+
+
+def _target(rest: Sequence[Token]) -> int:
+    """The place of the table's own name after UPDATE, INSERT, REPLACE or DELETE."""
+    at = 1
+    while at + 1 < len(rest) and rest[at].raw.lower() in {"or", "into", "from", "only"}:
+        at += 2 if rest[at].text == "or" else 1
+    while at + 2 < len(rest) and rest[at + 1].raw == ".":
+        at += 2
+    return min(at, len(rest) - 1)
+
+
 def update_shape(sql: str) -> UpdateShape | None:
     """The shape of a single UPDATE (also behind WITH), or None when it is something else."""
     rest = _top_level_from(list(tokens(sql)), "update")
     if rest is None or len(rest) < 4:
         return None
-    at = 1
+    at = _target(rest)
     table = rest[at].text
-    while at + 2 < len(rest) and rest[at + 1].raw == ".":
-        at += 2
-        table = rest[at].text
     start = next((i for i in range(at, len(rest)) if rest[i].text == "set"), None)
     if start is None:
         return None
@@ -137,9 +155,11 @@ def _one_way(column: str, value: Sequence[Token], condition: Sequence[Token], *,
     bare = [t for t in condition if t.raw != "."]
     texts = [t.text for t in bare]
     if texts[-2:] == ["is", "null"]:
-        return _names(bare[:-2], column) and not (strict and [t.text for t in value] == ["null"])
+        # a parameter or an expression may be NULL again, and then nothing changed
+        constant = len(value) == 1 and value[0].kind in {"number", "string"}
+        return _names(condition[:-2], column) and (constant or not strict)
     if len(bare) >= 3 and bare[-2].text in {"=", "=="} and bare[-1].kind in {"number", "string"}:
-        return _names(bare[:-2], column) and not strict
+        return _names(condition[:-2], column) and not strict
     return False
 
 
@@ -154,7 +174,25 @@ def _differs(column: str, value: Sequence[Token], condition: Sequence[Token]) ->
 
 
 def _names(side: Sequence[Token], column: str) -> bool:
-    return any(t.kind == "word" and t.text == column for t in side)
+    """Whether this is the column, perhaps qualified, or `coalesce(column, constant)`: both move one way with it."""
+    while len(side) > 2 and side[0].raw == "(" and side[-1].raw == ")":
+        side = side[1:-1]
+    if len(side) > 3 and side[0].text in {"coalesce", "ifnull"} and side[1].raw == "(" and side[-1].raw == ")":
+        inner = _split(side[2:-1], ",")
+        return _names(inner[0], column) and all(_is_constant(part) for part in inner[1:])
+    words, marks = side[::2], side[1::2]
+    return (
+        bool(words)
+        and all(t.kind == "word" for t in words)
+        and all(t.raw == "." for t in marks)
+        and len(side) % 2 == 1
+        and words[-1].text == column
+    )
+
+
+def _is_constant(part: Sequence[Token]) -> bool:
+    texts = part[1:] if part and part[0].raw in {"-", "+"} else part
+    return len(texts) == 1 and texts[0].kind in {"number", "string"}
 
 
 def _same(side: Sequence[Token], value: Sequence[Token]) -> bool:

@@ -54,7 +54,7 @@ class Turns:
         self, db: Database, clock: Clock, gate: Gate, rules: Pace, limits: Limits, *, patience_s: float
     ) -> None:
         self.db, self.clock, self.rules = db, clock, rules
-        self._gate, self._limits, self._patience_s = gate, limits, patience_s
+        self._gate, self._limits, self.patience_s = gate, limits, patience_s
         self.lock = Lock()
         self._read_steps = 0
 
@@ -83,8 +83,8 @@ class Turns:
                 now = self.clock.monotonic()
                 if self.lock.passage.alone:
                     self._met(now, crowded=self.lock.served and attempt == 0)
-                if now - since > self._patience_s:
-                    raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
+                if now - since > self.patience_s:
+                    raise LockNeverFree(f"the write lock was not free for {self.patience_s:.0f} s") from problem
                 sheet.switch(_met_by(problem), now)
                 self.clock.sleep(pace.lock_delay(attempt), stop)
                 attempt += 1
@@ -98,7 +98,7 @@ class Turns:
         Asks for `patience_s`, and for LAST_WORD_S at most once the stop token is set. Then raises the Busy or DiskFull
         that it met last, and LockNeverFree when it was patience that ended.
         """
-        until, attempt = self.clock.monotonic() + self._patience_s, 0
+        until, attempt = self.clock.monotonic() + self.patience_s, 0
         while True:
             try:
                 with self.db.turn(limit_s=BOOKKEEPING_S) as turn:
@@ -110,7 +110,7 @@ class Turns:
                 if now > until:
                     if full or stop.is_set():
                         raise
-                    raise LockNeverFree(f"the write lock was not free for {self._patience_s:.0f} s") from problem
+                    raise LockNeverFree(f"the write lock was not free for {self.patience_s:.0f} s") from problem
                 sheet.switch(DISK_FULL if full else _met_by(problem), now)
                 self.clock.sleep(pace.lock_delay(attempt), Never())
                 attempt += 1

@@ -4,7 +4,8 @@ Owns what is read, written and put aside, in which order; `attempt` owns lease, 
 """
 
 import logging
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
@@ -40,6 +41,7 @@ T = TypeVar("T")
 
 log = logging.getLogger("inchworm")
 
+EVERY = 1 << 62  # no limit, for the keys in quarantine: QUARANTINE_FLOOD bounds them to half of the table
 QUARANTINE_FLOOD = 100  # this many rows put aside, and half of all examined: the migration is wrong, not the rows
 
 
@@ -65,9 +67,9 @@ class Walk:
         self._form = form or form_of(migration)
         self._keyset = Keyset(migration.table, migration.keys, migration.order)
         self._size = options.first_rows
-        self._failures = 0
+        self._failures, self._failing_since = 0, 0.0
         self._again: list[Key] = []
-        self._tried = 0
+        self._trying: Slice | None = None  # the slice that is tried, once its keys are known
         self._usual, self._last_rows = drift.Usual(), 0
 
     @property
@@ -99,16 +101,17 @@ class Walk:
 
     def _begin(self) -> None:
         if self.held.stage == "retry":
-            with self._db.snapshot() as reads:
-                self._again = [row.key for row in ledger.quarantined(reads, self.held.name)]
+            self._again = list(self._aside())
         if self.held.bound is not None or self.held.cursor is not None:
             return
-        if problem := self._source.key_problem(self._migration.table, self._migration.keys):
+        table, keys = self._migration.table, self._migration.keys
+        if problem := self._patiently(lambda: self._source.key_problem(table, keys)):
             raise StatementRefused(problem)
         bound = self._patiently(partial(bound_of, self._source, self._keyset, self._stop))
         total = Total(0)
         if bound is not None:
-            total = total_of(self._source, self._migration, self._keyset, bound, self._stop)
+            counted = partial(total_of, self._source, self._migration, self._keyset, bound, self._stop)
+            total = self._patiently(counted)
         begun = replace(self.held, bound=bound, total=total)
         self._attempt.write(lambda turn: ledger.begin(turn, begun))
         self._attempt.held = begun
@@ -118,21 +121,21 @@ class Walk:
     def _next(self) -> Slice | None:
         """One slice, tried until it is written, put aside or the walk ends; None at the bound."""
         while True:
-            self._attempt.attend()
-            self._compare_cost()
+            self._trying = None
             try:
+                self._attempt.attend()
+                self._compare_cost()
                 return self._slice()
             except DatabaseFault as fault:
                 self._recover(fault)
 
     def _slice(self) -> Slice | None:
         started, limit_s = self._clock.monotonic(), self._doubled(READ_LIMIT_S)
-        self._tried = 0
         with self._source.snapshot(limit_s=limit_s, stop=self._stop) as keyed:
             piece = self._keys(keyed)
             if piece is None:
                 return None
-            self._tried = len(piece.keys)
+            self._trying = piece
             if self._source is self._db:
                 prepared = self._form.prepare(keyed, keyed, piece)
             else:
@@ -153,7 +156,12 @@ class Walk:
 
     def _doubled(self, limit_s: float) -> float:
         """The limit, doubled per attempt at a single row, because that cannot be made smaller."""
-        return limit_s * 2.0**self._failures if self._tried == 1 else limit_s
+        return limit_s * 2.0**self._failures if self._single else limit_s
+
+    @property
+    def _single(self) -> bool:
+        """Whether the slice cannot be made smaller: one key, or the walk is at one already."""
+        return self._size == 1 if self._trying is None else len(self._trying.keys) == 1
 
     def _keys(self, reads: Reads) -> Slice | None:
         if self._again:
@@ -212,9 +220,11 @@ class Walk:
 
     def _recover(self, fault: DatabaseFault) -> None:
         """Do what a fault calls for, or raise it."""
-        rows = 1 if self._again else self._tried or self._size
-        found = remedy(fault, rows=rows, failures=self._failures)
+        rows = 1 if self._again else len(self._trying.keys) if self._trying is not None else self._size
+        found = remedy(fault, rows=rows, failures=self._waited(fault))
         self._attempt.note(fault)
+        if rows == 1:
+            self._size = 1  # so that the limits of a single row hold from the start of its next attempt
         if found.do is Do.HALVE:
             self._size = pace.halved(rows)
         elif found.do is Do.PUT_ASIDE:
@@ -223,15 +233,21 @@ class Walk:
             self._failures += 1
             self._attempt.wait(found.seconds, found.reason)
 
+    def _waited(self, fault: DatabaseFault) -> int:
+        """The failures that count: a lock is waited for as long as the patience of the run, not so many times."""
+        if not self._failures:
+            self._failing_since = self._clock.monotonic()
+        patient = self._clock.monotonic() - self._failing_since < self._turns.patience_s
+        return min(self._failures, pace.RETRIES - 1) if isinstance(fault, Busy) and patient else self._failures
+
     def _quarantine(self, fault: DatabaseFault) -> None:
         if self._again:
             self._again.pop(0)  # it is in quarantine already and stays there
             self._failures = 0
             return
-        with self._source.snapshot(limit_s=READ_LIMIT_S, stop=self._stop) as reads:
-            piece = self._keys(reads)
+        piece = self._trying
         if piece is None:
-            return
+            raise fault  # not a row: its key could not even be read
         after = self._advanced(piece, Counts(examined=1, quarantined=1))
         set_aside = after.counts.quarantined
         if set_aside > QUARANTINE_FLOOD and 2 * set_aside > after.counts.examined:
@@ -247,11 +263,25 @@ class Walk:
         self._attempt.held, self._failures = after, 0
 
     def _patiently(self, read: Callable[[], T]) -> T:
+        """A read outside the slices: locks and full disks are waited for; no smaller slice would cure anything else."""
         while True:
             try:
-                return read()
+                found = read()
+            except (RowRefused, DeadlineExceeded):
+                raise
             except DatabaseFault as fault:
                 self._recover(fault)
+            else:
+                self._failures = 0
+                return found
+
+    def _aside(self) -> tuple[Key, ...]:
+        """The keys in quarantine."""
+        return tuple(row.key for row in self._patiently(partial(self._quarantined, EVERY)))
+
+    def _quarantined(self, most: int) -> Sequence[ledger.QuarantinedRow]:
+        with self._db.snapshot() as reads:
+            return ledger.quarantined(reads, self.held.name, most=most)
 
     # -- ending
 
@@ -259,18 +289,16 @@ class Walk:
         if self._migration.verify is None:
             return
         self._attempt.become(Status.VERIFYING, stage="verify")
-        with self._db.snapshot() as reads:
-            aside = {row.key for row in ledger.quarantined(reads, self.held.name)}
-        verifier = Verifier(self._migration, self._source, self._db, self._clock, aside)
+        verifier = Verifier(self._migration, self._source, self._db, self._clock, set(self._aside()))
         if not verifier.in_slices:
-            verifier.whole(self._stop)
+            self._patiently(partial(verifier.whole, _Beating(self._stop, self._attempt.keep_lease)))
             return
         bound, checked = self._patiently(partial(bound_of, self._source, self._keyset, self._stop)), Checked()
         while bound is not None and not checked.ended:
-            self._attempt.attend()
+            self._patiently(self._attempt.attend)
             try:
-                checked = verifier.piece(bound, checked, READ_LIMIT_S, self._stop)
-            except (DeadlineExceeded, Busy) as fault:
+                checked = self._patiently(partial(verifier.piece, bound, checked, READ_LIMIT_S, self._stop))
+            except DeadlineExceeded as fault:
                 if checked.size == 1:
                     raise
                 self._attempt.note(fault)
@@ -283,7 +311,23 @@ class Walk:
         if not counts.balanced:
             raise AccountsDiffer(f"{held.name}: {counts} does not add up")
         if counts.quarantined and self._migration.on_quarantine == "failed":
-            with self._db.snapshot() as reads:
-                first = ledger.quarantined(reads, held.name, most=1)
+            first = self._patiently(partial(self._quarantined, 1))
             shown = f"; key {', '.join(map(str, first[0].key))}: {first[0].error}" if first else ""
             raise RowRefused(f"{counts.quarantined} rows could not be changed{shown}")
+
+
+class _Beating:
+    """The stop token, which also keeps the lease: asked again and again by one long statement of SQLite, in the
+    thread that runs it. A backend that asks from a thread of its own gets the token only.
+    """
+
+    def __init__(self, stop: StopLike, keep_lease: Callable[[], None]) -> None:
+        self._stop, self._keep_lease, self._thread = stop, keep_lease, threading.get_ident()
+
+    def is_set(self) -> bool:
+        if threading.get_ident() == self._thread:
+            self._keep_lease()
+        return self._stop.is_set()
+
+    def wait(self, timeout: float | None = None) -> bool:
+        return self._stop.wait(timeout)

@@ -30,6 +30,15 @@ WAL_BUG = (
     "here; install the apsw extra or a newer SQLite"
 )
 
+NO_JOURNAL = (
+    "journal_mode is off on this connection, so SQLite cannot roll a turn back and a slice could be half written; "
+    "let the factory choose wal, or leave the mode alone"
+)
+JOURNAL_IN_MEMORY = (
+    "journal_mode is memory on this connection: a process that is killed inside a turn leaves a damaged file; "
+    "let the factory choose wal, or leave the mode alone"
+)
+
 
 class SqliteDatabase:
     """See `inchworm.ports.Database`. One thread at a time; `open_connection` is called twice."""
@@ -49,14 +58,17 @@ class SqliteDatabase:
             raise
 
     def _prepare(self, *, strict_version: bool) -> None:
-        self.writer.run("pragma busy_timeout = 0")
-        self.reader.run(f"pragma busy_timeout = {READ_BUSY_MS}")
+        for driver in (self.writer, self.reader):
+            driver.run(f"pragma busy_timeout = {READ_BUSY_MS}")
         self.reader.run("pragma query_only = on")
         files = self.writer.run("pragma database_list").mappings()
         self.path = str(next((f["file"] for f in files if f["name"] == "main"), "") or "")
         self.journal_mode = str(self._value("pragma journal_mode"))
         self.page_size = int(self._value("pragma page_size"))
         self._wal = self.journal_mode == "wal"
+        if self.journal_mode == "off":
+            raise UnsafeConnection(NO_JOURNAL)
+        self._one_file = self._wal and any(f["name"] not in ("main", "temp") for f in files)
         unsafe = self._wal and has_wal_reset_bug(parse_version(self.writer.version))
         warning = WAL_BUG.format(version=self.writer.version)
         if unsafe and strict_version:
@@ -67,11 +79,16 @@ class SqliteDatabase:
         self._governor = Governor(
             self.writer, self._clock, self.path, self.page_size, wal=self._wal, may_checkpoint=self._wal and not unsafe
         )
-        self._dialect = Dialect("sqlite", load("sqlite"), (warning,) if unsafe else ())
+        said = [warning] if unsafe else []
+        if self.journal_mode == "memory" and self.path:
+            said.append(JOURNAL_IN_MEMORY)
+        self._dialect = Dialect("sqlite", load("sqlite"), tuple(said))
         self._seen_version = self._value("pragma data_version")
+        self.writer.run("pragma busy_timeout = 0")
 
     def _value(self, sql: str) -> Any:
-        row = self.writer.run(sql).one()
+        with translated(self.writer):
+            row = self.writer.run(sql).one()
         return row[0] if row else None
 
     @property
@@ -90,6 +107,10 @@ class SqliteDatabase:
         self.reader.watch(reads.is_over if until is not None or stop is not None else None)
         try:
             reads.run("begin", ())
+            if not self._wal:
+                # takes the lock, or says Busy: a statement that is prepared without it is prepared for the schema as
+                # this connection saw it last, and a table made since would not exist
+                reads.run("pragma schema_version", ())
             yield reads
         finally:
             self.reader.watch(None)
@@ -102,10 +123,11 @@ class SqliteDatabase:
         self._check_process()
         with translated(self.writer):
             self.writer.run("begin immediate")
-        turn = SqliteTurn(self.writer, self._clock, self._clock.monotonic() + limit_s)
-        self.writer.watch(turn.is_over)
+        turn = SqliteTurn(self.writer, self._clock, self._clock.monotonic() + limit_s, one_file=self._one_file)
+        self.writer.watch(turn.interrupts)
         try:
-            yield turn
+            with translated(self.writer):  # what a callable's own statements met is a fault like any other
+                yield turn
             self.writer.watch(None)  # an interrupted commit would leave open whether it happened
             turn.check_open()
             self._commit()
@@ -128,7 +150,10 @@ class SqliteDatabase:
                 self._clock.sleep(0.001, Never())
 
     def others_wrote(self) -> bool:
-        seen = self._value("pragma data_version")
+        try:
+            seen = self._value("pragma data_version")
+        except Busy:
+            return True  # without a log whoever commits keeps readers out: that is somebody who writes
         changed, self._seen_version = seen != self._seen_version, seen
         return bool(changed)
 
@@ -220,6 +245,7 @@ class SqliteReader(SqliteDatabase):
         self._pid = os.getpid()
         self._read_steps = 0
         self.reader = self.writer = reader
+        self._wal = False  # not asked, because the answer may have to wait
         reader.run(f"pragma busy_timeout = {READ_BUSY_MS}")
         reader.run("pragma query_only = on")
         self._dialect = Dialect("sqlite", load("sqlite"))

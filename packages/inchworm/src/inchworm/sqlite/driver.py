@@ -55,7 +55,7 @@ _BY_CODE: dict[int, type[DatabaseFault]] = {
 _NEVER = re.compile(
     r"no such|syntax error|near \"|ambiguous|has no column|incomplete input|wrong number of arguments"
     r"|unrecognized token|already exists|duplicate column|values for \d+ columns|no tables specified"
-    r"|binding|not authorized|misuse of",
+    r"|(?<!error )binding|not authorized|misuse of|one statement at a time",
     re.IGNORECASE,
 )
 
@@ -91,11 +91,12 @@ class StdlibDriver:
         connection.text_factory = str
 
     def run(self, sql: str, params: Mapping[str, SqlValue] | Sequence[SqlValue] = ()) -> Rows:
-        cursor = self.connection.execute(sql, params)
-        rows = cursor.fetchall()
-        columns = tuple(d[0] for d in cursor.description or ())
-        cursor.close()
-        return Rows(columns, rows)
+        cursor = self.connection.cursor()
+        try:
+            rows = cursor.execute(sql, params).fetchall()
+            return Rows(tuple(d[0] for d in cursor.description or ()), rows)
+        finally:
+            cursor.close()  # a statement that is left in the middle keeps its snapshot, whatever ROLLBACK says
 
     def many(self, sql: str, rows: Iterable[Sequence[SqlValue]]) -> None:
         self.connection.executemany(sql, rows).close()

@@ -9,8 +9,10 @@ from pathlib import Path
 
 from inchworm.checkpoint import CHECKPOINT_EVERY_S, CHECKPOINT_PAGES, RESTART_PAGES, is_due, wants_restart
 from inchworm.clock import Clock
+from inchworm.errors import Busy, DiskFull
 from inchworm.ports import Limits, Upkeep
 from inchworm.sqlite.driver import Driver
+from inchworm.sqlite.transaction import translated
 from inchworm.sqlite.versions import parse_version
 
 NOOP = (3, 51)  # the first version that has `wal_checkpoint(noop)`
@@ -18,6 +20,7 @@ DISK_LOOK_S = 1.0
 
 WAL_TOO_LONG = "WAL too long (pinned reader)"
 DISK_FLOOR = "disk floor"
+DISK_FULL = "disk full"  # the log could still be written, the database could not
 
 
 class Governor:
@@ -50,7 +53,10 @@ class Governor:
             return self._watch_file(hold, limits)
         # past the cap always: a cap of less than CHECKPOINT_PAGES would otherwise hold for ever
         due = self._is_due() or self._waiting * self._page_size > limits.wal_cap_bytes
-        waiting_bytes = self._page_size * (self._checkpoint() if due else self._waiting)
+        try:
+            waiting_bytes = self._page_size * (self._checkpoint() if due else self._waiting)
+        except DiskFull:
+            return Upkeep(hold or DISK_FULL, self._page_size * self._waiting)
         self._wal_hold = WAL_TOO_LONG if waiting_bytes > limits.wal_cap_bytes else None
         return Upkeep(hold or self._wal_hold, waiting_bytes)
 
@@ -76,7 +82,11 @@ class Governor:
 
     def _run(self, how: str) -> tuple[int, int]:
         """Pages in the log and of them in the file; what was known before when another checkpoint is at work."""
-        row = self._driver.run(f"pragma wal_checkpoint({how})").one()
+        try:
+            with translated(self._driver):
+                row = self._driver.run(f"pragma wal_checkpoint({how})").one()
+        except Busy:
+            row = None
         log, moved = (int(str(row[1])), int(str(row[2]))) if row else (-1, -1)
         return (log, moved) if log >= 0 else (self._waiting, 0)
 

@@ -23,26 +23,72 @@ def key_problem(reads: Reads, table: str, key: Sequence[str]) -> str | None:
     known = {str(r[0]).lower(): r for r in info}
     wanted = [k.lower() for k in key]
     if wanted == ["rowid"] and "rowid" not in known:
-        return None
+        return _rowid_problem(reads, schema or "main", name, known)
     if missing := [k for k in wanted if k not in known]:
         return f"table {table} has no column {', '.join(missing)}"
-    if not _is_unique(reads, schema or "main", name, known, set(wanted)):
+    if not _is_unique(reads, schema or "main", name, known, wanted):
         return f"{table}({', '.join(key)}) is not unique: rows that share a key would be skipped or repeated"
     return _null_problem(reads, table, key, known)
 
 
-def _is_unique(reads: Reads, schema: str, name: str, known: Columns, wanted: set[str]) -> bool:
-    if wanted == {column for column, row in known.items() if row[1]}:
+def _is_unique(reads: Reads, schema: str, name: str, known: Columns, wanted: Sequence[str]) -> bool:
+    """Unique as the walk compares: an index that compares otherwise than its column may hold two that are one to it."""
+    indexes = _indexes(reads, schema, name)
+    if wanted == _rowid_alias(known, indexes):
         return True
-    indexes = reads.select(
-        "select name from pragma_index_list(:table, :schema) where [unique] = 1 and partial = 0",
-        {"table": name, "schema": schema},
-    ).rows
-    for (index,) in indexes:
-        found = reads.select("select name from pragma_index_info(:i, :schema)", {"i": index, "schema": schema}).rows
-        if {str(r[0]).lower() for r in found} == wanted:
+    for index, unique, partial, _ in indexes:
+        columns = reads.select(
+            "select name, [desc] from pragma_index_xinfo(:i, :schema) where [key]", {"i": index, "schema": schema}
+        ).rows
+        names = [str(r[0]).lower() for r in columns]
+        if (
+            unique
+            and not partial
+            and sorted(names) == sorted(wanted)
+            and _in_order(reads, schema, name, index, columns)
+        ):
             return True
     return False
+
+
+def _indexes(reads: Reads, schema: str, name: str) -> Sequence[tuple[SqlValue, ...]]:
+    return reads.select(
+        "select name, [unique], partial, origin from pragma_index_list(:table, :schema)",
+        {"table": name, "schema": schema},
+    ).rows
+
+
+def _rowid_alias(known: Columns, indexes: Sequence[tuple[SqlValue, ...]]) -> list[str] | None:
+    """The INTEGER PRIMARY KEY, which needs no index; None when the table has none."""
+    primary = [column for column, row in known.items() if row[1]]
+    plain = len(primary) == 1 and str(known[primary[0]][3]).lower() == "integer"
+    return primary if plain and not any(origin == "pk" for *_, origin in indexes) else None
+
+
+def _in_order(reads: Reads, schema: str, name: str, index: SqlValue, columns: Sequence[tuple[SqlValue, ...]]) -> bool:
+    """Whether the index gives its columns in the order of the walk, which SQLite's own plan tells: it sorts if not."""
+    order = ", ".join(f"{quoted(str(c))} {'desc' if down else 'asc'}" for c, down in columns)
+    text = load("sqlite")["in_order_of_index"]
+    parts = {"table": f"{quoted(schema)}.{quoted(name)}", "index": quoted(str(index)), "order": order}
+    lines = reads.select(text.format(**parts), {}).rows
+    return not any("TEMP B-TREE" in str(line[-1]) for line in lines)
+
+
+def _rowid_problem(reads: Reads, schema: str, name: str, known: Columns) -> str | None:
+    """VACUUM numbers the rows of a table anew that has neither an INTEGER PRIMARY KEY nor an index (copied by
+    xferOptimization, insert.c; https://www.sqlite.org/lang_vacuum.html): rows would be lost or met twice.
+    """
+    text = load("sqlite")["made_by"].format(schema=quoted(schema))
+    made = reads.select(text, {"name": name}).one()
+    if made is None or made[0] != "table":
+        return f"{name} is no table of its own, so it has no rowid"
+    indexes = _indexes(reads, schema, name)
+    if indexes or _rowid_alias(known, indexes) or str(made[1]).lower().startswith("create virtual"):
+        return None
+    return (
+        f"table {name} has neither an INTEGER PRIMARY KEY nor an index, so VACUUM may give its rows other rowids while "
+        f"it is walked; create an index on it (SQLite then keeps them), or name a unique key"
+    )
 
 
 def _null_problem(reads: Reads, table: str, key: Sequence[str], known: Columns) -> str | None:

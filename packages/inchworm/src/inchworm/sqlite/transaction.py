@@ -12,7 +12,17 @@ from inchworm.clock import Clock, StopLike
 from inchworm.errors import DatabaseFault, DeadlineExceeded, StatementRefused, Stopped
 from inchworm.ports import Params, Rows, SqlValue
 from inchworm.sqlite.driver import HANDLER_STEPS, Driver
-from inchworm.statement import numbered
+from inchworm.statement import numbered, target_of
+
+ATTACHED = (
+    "{table} is in an attached database: with a write-ahead log SQLite commits two files one after the other, and a "
+    "kill between them would keep the cursor without the rows (https://www.sqlite.org/lang_attach.html); open that "
+    "file itself, and attach the others for reading"
+)
+ENDED = (
+    "apply ended the engine's transaction: what it committed stays without its cursor, and a retry would do it again. "
+    "Do not commit, roll back or use `with connection:` on the connection of a turn"
+)
 
 
 @contextmanager
@@ -56,11 +66,16 @@ class SqliteReads:
 
 
 class SqliteTurn:
-    """See `inchworm.ports.Turn`. `_over` is set by the first fault: SQLite may have rolled back already."""
+    """See `inchworm.ports.Turn`. `_over` is set by the first fault: SQLite may have rolled back already.
 
-    def __init__(self, driver: Driver, clock: Clock, until: float) -> None:
+    one_file: other files with logs of their own are attached; a statement that writes to one of them is refused.
+    """
+
+    def __init__(self, driver: Driver, clock: Clock, until: float, *, one_file: bool = False) -> None:
         self._driver, self._clock, self._until = driver, clock, until
         self._over: DatabaseFault | None = None
+        self._interrupted = False
+        self._one_file, self._allowed = one_file, set[str]()
         self._compiled: dict[tuple[str, tuple[str, ...]], tuple[str, tuple[int, ...]]] = {}
 
     @property
@@ -68,17 +83,23 @@ class SqliteTurn:
         return self._driver.connection
 
     def is_over(self) -> bool:
-        """The progress handler: whether to interrupt now."""
+        """Whether the limit has passed."""
         return self._clock.monotonic() > self._until
+
+    def interrupts(self) -> bool:
+        """The progress handler: whether to interrupt now."""
+        self._interrupted = self._interrupted or self.is_over()
+        return self._interrupted
 
     def check_open(self) -> None:
         """Raise the fault that ended this turn, however the code between swallowed it."""
         if self._over is not None:
             raise self._over
+        if not self._driver.in_transaction() and not self._interrupted:
+            self._over = StatementRefused(ENDED)
+            raise self._over
         if self.is_over():
             raise DeadlineExceeded("the turn ran past its limit")
-        if not self._driver.in_transaction():
-            raise DeadlineExceeded("the transaction was ended by somebody else")
 
     @contextmanager
     def _statement(self) -> Iterator[None]:
@@ -96,6 +117,7 @@ class SqliteTurn:
 
     def execute(self, sql: str, params: Params) -> int:
         with self._statement():
+            self._check_target(sql)
             before = self._driver.total_changes()
             self._driver.run(sql, params)
             if self._driver.total_changes() == before:
@@ -109,10 +131,22 @@ class SqliteTurn:
         if not rows.rows:
             return []
         with self._statement():
+            self._check_target(sql)
             text, picks = self._compile(sql, rows.columns)
             seen = _Seen(self._driver, self)
             self._driver.many(text, seen.each(rows.rows, picks))
             return seen.closed()
+
+    def _check_target(self, sql: str) -> None:
+        if not self._one_file or sql in self._allowed:
+            return
+        schema, table = target_of(sql) or ("main", "")
+        if schema is None:
+            here = "select 1 from main.sqlite_master where lower(name) = :table"
+            schema = "main" if len(self._driver.run(here, {"table": table})) or table == "sqlite_master" else "attached"
+        if schema not in ("main", "temp"):
+            raise StatementRefused(ATTACHED.format(table=table))
+        self._allowed.add(sql)
 
     def _compile(self, sql: str, columns: tuple[str, ...]) -> tuple[str, tuple[int, ...]]:
         key = (sql, columns)
