@@ -7,6 +7,7 @@ conformance  the suite; subclass `Conformance` and provide a `harness` fixture
 memory       databases in memory, for fast tests: memory_database, MemoryHarness
 plugin       the pytest plugin: your own migration through every hazard; its docstring is the manual
 kit hazards  a trial of a user's migration; what happens to it
+grounds      where that happens: SQLite files, or schemas in a PostgreSQL database
 data         orphans, NULLs, duplicates, gaps, for the hazards
 mutants      wrong engines that the suite must reject, and the judge that runs it over them
 kills        SIGKILL again and again, counted; soak.py beside the package is the command

@@ -6,7 +6,6 @@ Each takes a `Trial` and raises AssertionError; one that the user's schema has n
 # ruff: noqa: ARG001 - a step takes what it is given
 import os
 import signal
-import sqlite3
 from collections.abc import Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -15,7 +14,6 @@ from typing import Any
 
 import pytest
 
-from inchworm import sqlite
 from inchworm.application import Runner, request
 from inchworm.clock import Stop, SystemClock
 from inchworm.errors import Busy, DatabaseBroken, DatabaseFault, DeadlineExceeded, DiskFull
@@ -24,7 +22,8 @@ from inchworm.ports import Database
 from inchworm.report import Outcome
 from inchworm.states import Status
 from inchworm.testing.clock import FakeClock
-from inchworm.testing.data import NoPlace, clone_others, delete_parents, empty_out, erase, far_key, keep_one, nullify
+from inchworm.testing.data import clone_others, delete_parents, empty_out, erase, far_key, keep_one, nullify
+from inchworm.testing.grounds import Hand, NoPlace
 from inchworm.testing.kit import Check, Make, Subject, Trial, forked
 from inchworm.testing.observed import Observed
 
@@ -80,18 +79,15 @@ def one_row(trial: Trial) -> None:
     trial.finish(trial.database(keep_one), examined=1)
 
 
-def _with_data(trial: Trial, change: Callable[[sqlite3.Connection, Backfill], object]) -> None:
-    try:
-        path = trial.database(change)
-    except NoPlace as reason:
-        pytest.skip(str(reason))
+def _with_data(trial: Trial, change: Callable[[Hand, Backfill], object]) -> None:
+    path = trial.database(change)
     trial.finish(path, examined=trial.rows(path))
 
 
 # -- others at the same time
 
 
-def _meanwhile(trial: Trial, act: Callable[[sqlite3.Connection, tuple[Any, ...]], object], *, most: int = 40) -> None:
+def _meanwhile(trial: Trial, act: Callable[[Hand, tuple[Any, ...]], object], *, most: int = 40) -> None:
     """`act` on the next keys, from another connection, between compute and apply of every slice."""
     path, acted = trial.database(), 0
 
@@ -99,13 +95,13 @@ def _meanwhile(trial: Trial, act: Callable[[sqlite3.Connection, tuple[Any, ...]]
         nonlocal acted
         if what != "begin" or acted >= most:
             return
-        with closing(sqlite3.connect(path, timeout=0)) as connection:
-            if not connection.execute("select 1 from sqlite_master where name = '_async_migrations'").fetchall():
+        with trial.ground.hand(path) as hand:
+            if "_async_migrations" not in hand.tables():
                 return
-            for key in trial.ahead(connection):
-                act(connection, key)
+            for key in trial.ahead(hand):
+                act(hand, key)
                 acted += 1
-            connection.commit()
+            hand.connection.commit()
 
     trial.judge(path, trial.run(path, step))
     assert acted, "nothing happened meanwhile, so nothing was tried"
@@ -116,7 +112,11 @@ def a_live_writer_changes_the_same_rows(trial: Trial) -> None:
     live = trial.subject.live
     if live is None:
         pytest.skip("give live= to try this")
-    _meanwhile(trial, live)
+
+    def write(hand: Hand, key: tuple[Any, ...]) -> None:
+        live(hand.connection, key)
+
+    _meanwhile(trial, write)
 
 
 def rows_deleted_before_they_are_applied(trial: Trial) -> None:
@@ -125,19 +125,19 @@ def rows_deleted_before_they_are_applied(trial: Trial) -> None:
     table = trial.subject.migration.table
     deleted = 0
 
-    def delete(connection: sqlite3.Connection, key: tuple[Any, ...]) -> None:
+    def delete(hand: Hand, key: tuple[Any, ...]) -> None:
         nonlocal deleted
         deleted += 1
         if deleted % 2:
-            connection.execute(f'delete from "{table}" where {where}', key)  # noqa: S608 - the user's own table
+            hand.execute(f'delete from "{table}" where {where}', key)  # noqa: S608 - the user's own table
 
     _meanwhile(trial, delete)
 
 
 def another_writer_holds_the_lock(trial: Trial) -> None:
     """Every turn meets a lock that somebody else holds for two looks."""
-    path, clock, looks, met = trial.database(), FakeClock(), 0, False
-    other: sqlite3.Connection | None = None
+    path, clock, looks, met, waited = trial.database(), FakeClock(), 0, False, 0
+    other: Any = None
 
     def look() -> None:
         nonlocal looks, other
@@ -147,24 +147,29 @@ def another_writer_holds_the_lock(trial: Trial) -> None:
             other = None
 
     def step(what: str, sql: str) -> None:
-        nonlocal looks, other, met
+        nonlocal looks, other, met, waited
         if what == "committed":
             met = False
         elif what == "begin" and not met:
             looks, met = 2, True
-            other = sqlite3.connect(path, timeout=0, isolation_level=None)
-            other.execute("begin immediate")
+            other = other or trial.ground.holding(path, trial.subject.migration.table)
+        elif what == "begin" and looks > 0:
+            waited += 1
 
     clock.on_sleep = look
-    trial.judge(path, trial.run(path, step, clock=clock), examined=trial.rows(path))
+    try:
+        outcome = trial.run(path, step, clock=clock)
+    finally:
+        if other is not None:
+            other.close()
+    trial.judge(path, outcome, examined=trial.rows(path))
+    assert waited, "no turn met the lock, so nothing was tried"
 
 
 def a_reader_that_never_ends(trial: Trial) -> None:
     """Another connection keeps one read transaction open for the whole run."""
     path = trial.database()
-    with closing(sqlite3.connect(path, isolation_level=None)) as reader:
-        reader.execute("begin")
-        reader.execute("select count(*) from sqlite_master").fetchall()
+    with closing(trial.ground.reading(path)):
         trial.judge(path, trial.run(path), examined=trial.rows(path))
 
 
@@ -209,7 +214,7 @@ def _faulty(trial: Trial, fault: type[DatabaseFault], text: str) -> None:
     for kind in ("snapshot", "select", "begin", "read", "apply", "execute", "commit"):
         path, seen, begun = trial.database(), 0, False
 
-        def step(what: str, sql: str, kind: str = kind, path: Path = path) -> None:
+        def step(what: str, sql: str, kind: str = kind, path: str = path) -> None:
             nonlocal seen, begun
             begun = begun or (what == "committed" and trial.slices(path) > 0)
             if what == kind and begun:
@@ -223,17 +228,17 @@ def _faulty(trial: Trial, fault: type[DatabaseFault], text: str) -> None:
             outcome = trial.run(path)
         if outcome.status is not Status.DONE:
             assert outcome.error, f"a fault at {kind} left {outcome.status} without an error"
-            _retry(path, trial.subject.migration.name)
+            _retry(trial, path)
             outcome = trial.run(path)
         trial.judge(path, outcome, examined=trial.rows(path))
 
 
-def _retry(path: Path, name: str) -> None:
-    request(lambda: sqlite3.connect(path, check_same_thread=False), name, "retry", by="the kit")
+def _retry(trial: Trial, path: str) -> None:
+    request(trial.ground.factory(path), trial.subject.migration.name, "retry", by="the kit")
 
 
 def busy_at_every_kind_of_step(trial: Trial) -> None:
-    """SQLITE_BUSY, twice in a row, at each kind of step."""
+    """The database is busy, twice in a row, at each kind of step."""
     _faulty(trial, Busy, "database is locked")
 
 
@@ -248,25 +253,24 @@ def interrupted_statements(trial: Trial) -> None:
 
 
 def a_full_disk(trial: Trial) -> None:
-    """After the first slice the file may not grow by a single page (max_page_count), and later there is room again."""
+    """After the first slice the database cannot grow by a single page, and later there is room again."""
     path, clock, full_at = trial.database(), FakeClock(), float("inf")
-    opened: list[sqlite.SqliteDatabase] = []
+    opened: list[Database] = []
 
     def step(what: str, sql: str) -> None:
         nonlocal full_at
         if what == "begin" and full_at == float("inf") and trial.slices(path) > 0:
-            [(pages,)] = opened[0].writer.run("pragma page_count").rows
-            opened[0].writer.run(f"pragma max_page_count = {int(str(pages))}")
+            trial.ground.fill(opened[0], full=True)
             full_at = clock.monotonic()
         if what == "apply" and full_at <= clock.monotonic() < full_at + 1.0:
             raise DiskFull("database or disk is full")  # also when this update would not have needed a page
 
     def look() -> None:
         if clock.monotonic() >= full_at + 1.0:
-            opened[0].writer.run("pragma max_page_count = 1073741823")
+            trial.ground.fill(opened[0], full=False)
 
     def open_with(_: object) -> Database:
-        opened.append(sqlite.connect(path, clock=clock, library="sqlite3"))
+        opened.append(trial.ground.open(path, clock))
         return Observed(opened[0], step)
 
     migration = trial.subject.migration
@@ -294,7 +298,7 @@ def killed_at_every_step(trial: Trial) -> None:
     assert at > 20, f"a run of {at} steps is too short to say anything; make more rows"
 
 
-def _killed(trial: Trial, path: Path, at: int) -> bool:
+def _killed(trial: Trial, path: str, at: int) -> bool:
     """Run in a child that is killed before step `at`; whether it came to that."""
     steps = 0
 
@@ -334,11 +338,11 @@ def run_twice(trial: Trial) -> None:
     path = trial.database()
     rows = trial.rows(path)
     trial.finish(path, examined=rows)
-    with closing(sqlite3.connect(path)) as connection:
-        before = list(connection.iterdump())
+    with trial.ground.hand(path) as hand:
+        before = hand.content()
     trial.finish(path, examined=rows)
-    with closing(sqlite3.connect(path)) as connection:
-        assert list(connection.iterdump()) == before
+    with trial.ground.hand(path) as hand:
+        assert hand.content() == before
 
 
 # -- clocks
@@ -395,4 +399,10 @@ class Ordeal:
 
     def survived_by(self, migration: Backfill, make: Make, check: Check, **more: Any) -> None:
         """Run the migration through this hazard; AssertionError says what went wrong. See `Subject` for `more`."""
-        HAZARDS[self.name](Trial(Subject(migration, make, check, **more), self.folder))
+        trial = Trial(Subject(migration, make, check, **more), self.folder)
+        try:
+            HAZARDS[self.name](trial)
+        except NoPlace as reason:
+            pytest.skip(str(reason))
+        finally:
+            trial.ground.close()

@@ -38,10 +38,14 @@ writers that change or delete the very rows between compute and apply; BUSY, a f
     def test_order_totals(inchworm_hazard):
         inchworm_hazard.survived_by(totals, make, wrong, live=buy)
 
-`make` fills an empty SQLite database with a few dozen to a few hundred rows. `wrong` gives the rows that are wrong, by
+`make` fills an empty database with a few dozen to a few hundred rows. `wrong` gives the rows that are wrong, by
 a query that shares nothing with the migration, and must be right for any data: the hazards delete, copy and empty rows.
 `live` (optional) does what your application does to one row while the migration runs. A hazard for which the schema
 has no place is skipped and says why. Everything but two runners runs on a fake clock; a migration takes a few seconds.
+
+On PostgreSQL add `server="postgresql://…"`, a database in which the kit may make schemas and drop them: your functions
+then get connections of psycopg (`%s` for a parameter), tables are found without their schema, and a hazard that a
+foreign key forbids is skipped. The one difference: a full disk is only raised, because no connection can fill one.
 
 `@pytest.mark.inchworm_hazards("orphans", "killed at every step")` chooses; names as pytest shows them in brackets.
 Nothing here needs production code to be prepared: steps are observed from outside (`inchworm.testing.Observed`).
