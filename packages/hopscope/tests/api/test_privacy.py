@@ -180,3 +180,37 @@ def test_the_total_of_nodes_counts_what_is_shown(mesh: Mesh, start: Start) -> No
     mesh.advert(7, name="shy")
     answer = start(privacy=BY_KEY).get("/api/nodes?limit=2").json()
     assert (answer["total"], len(answer["nodes"])) == (5, 2)
+
+
+def test_who_sends_an_anonymous_request_is_not_shown_unless_the_operator_says_so(mesh: Mesh, start: Start) -> None:
+    payload = encode.anon_request(encode.key_pair(seed(7)), pubkey(9), T0 // 1000, b"password")
+    wanted = mesh.hear(encode.frame(FLOOD, ANON_REQ, payload, path=[b"\xaa"]))
+    client = start()
+    for path in ("/api/packets", f"/api/packets/{wanted}", "/api/packets?groupByHash=true&expand=observations"):
+        text = client.get(path).text.lower()
+        assert KEY not in text, path
+        assert payload[33:].hex() not in text, "with it and the packet's hash the sender could be found by trying"
+    detail = client.get(f"/api/packets/{wanted}").json()
+    decoded = json.loads(detail["packet"]["decoded_json"])
+    assert decoded == {"type": "ANON_REQ", "destHash": f"{pubkey(9)[0]:02x}", "senderHidden": True}
+    assert bytes.fromhex(detail["packet"]["raw_hex"]).endswith(payload[:1] + bytes(len(payload) - 1))
+    assert detail["byte_map"][-1]["name"] == "hidden"
+    assert [field["name"] for field in detail["byte_map"]].count("hidden") == 1
+    shown = start(privacy=Privacy(request_senders=True)).get(f"/api/packets/{wanted}").json()
+    assert json.loads(shown["packet"]["decoded_json"])["ephemeralPubKey"] == KEY
+    assert KEY in shown["packet"]["raw_hex"].lower()
+
+
+def test_a_live_event_does_not_tell_who_sent_an_anonymous_request(mesh: Mesh) -> None:
+    payload = encode.anon_request(encode.key_pair(seed(7)), pubkey(9), T0 // 1000, b"password")
+    mesh.hear(encode.frame(FLOOD, ANON_REQ, payload))
+    path = str(mesh.path)
+    pool, clock = ReadPool(path, size=1), Clock(path)
+    facts = FactsReader(pool, clock, Privacy()).current()
+    news = pool.read(lambda db: live.after(db, 0, limit=10))
+    (one, row), *_ = news.receptions
+    body = event_of(one, row, facts, Decoder(key_ring(Settings()))).body.decode().lower()
+    assert KEY not in body
+    assert "senderhidden" in body
+    pool.close()
+    clock.close()

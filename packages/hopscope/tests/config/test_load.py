@@ -73,7 +73,8 @@ def test_every_setting_has_a_working_variable(setting: object) -> None:
         "api_key": STRONG, "import_dir": "/tmp", "allowed_origins": "https://a.example, https://b.example",
         "blocked_observers": "ab" * 32, "hashtags": "#test,#bot", "regions": "tirol", "channels": f"a={'00' * 16}",
         "region_labels": "INN=Innsbruck,MUC=München", "privacy.hidden_markers": "🚫, ⛔",
-        "privacy.hidden_keys": "ab" * 32, "privacy.companion_decimals": "3", "database": "x.db",
+        "privacy.hidden_keys": "ab" * 32, "privacy.companion_decimals": "3", "privacy.request_senders": "true",
+            "database": "x.db",
         "listen": "0.0.0.0:80", "title": "t", "log_level": "debug", "retention_days": "1", "stall_budget_ms": "20",
         "map.tiles_url": "https://t.example/{z}/{x}/{y}", "map.tiles_attribution": "©",
     }  # fmt: skip

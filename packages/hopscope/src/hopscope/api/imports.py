@@ -67,7 +67,10 @@ def list_files(context: Given) -> dict[str, Any]:
     if directory is None:
         return {"configured": False, "files": []}
     place = Path(directory)
-    names = sorted(p.name for p in place.iterdir() if p.suffix in {".db", ".sqlite", ".sqlite3"} and p.is_file())
+    try:
+        names = sorted(p.name for p in place.iterdir() if p.suffix in {".db", ".sqlite", ".sqlite3"} and p.is_file())
+    except OSError as problem:
+        raise BadRequest(f"the import directory cannot be read: {problem.strerror}") from problem
     return {"configured": True, "files": names[:FILES_SHOWN]}
 
 

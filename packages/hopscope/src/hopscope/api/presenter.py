@@ -128,7 +128,7 @@ class Presenter:
         frame = bytes.fromhex(raw_hex)
         keys = self._decoder.keys
         try:
-            fields = [field_of(span) for span in byte_map(frame, keys, hidden=shown.hidden)]
+            fields = [field_of(span) for span in byte_map(frame, keys, hidden_from=shown.hidden_from)]
             decoded = corescope_json.decoded(decode(frame, keys=keys, verify=False))
         except DecodeError:
             return [], {"payload": shown.payload, "raw": raw_hex}

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from hopscope.api import corescope_json
-from hopscope.api.veil import E6, Veil, blank, round_advert
+from hopscope.api.veil import ADDRESSEE, E6, Veil, blank, round_advert
 from hopscope.config.settings import Settings
 from hopscope.store.packets import PacketRow
 from meshwire import (
@@ -41,7 +41,12 @@ class Shown:
     sender: str | None  # of a readable channel message
     text: str | None
     sent_at: int | None  # by the sender's clock, Unix seconds
-    hidden: bool
+    hidden_from: int | None  # where in the payload the bytes begin that are not shown; None: all are shown
+
+    @property
+    def hidden(self) -> bool:
+        """Whether nothing of the payload is shown."""
+        return self.hidden_from == 0
 
     @property
     def payload(self) -> msgspec.Raw:
@@ -94,9 +99,12 @@ def show_packet(packet: Packet, veil: Veil, keys: KeyRing) -> Shown:
     payload = packet.payload
     if hides(packet, veil):
         kind = {"type": corescope_json.type_name(packet.payload_type), "hidden": True}
-        return plain(kind, blank(packet.payload_raw), hidden=True)
+        return plain(kind, blank(packet.payload_raw), hidden_from=0)
     fields = corescope_json.payload_json(packet)
     raw = packet.payload_raw
+    if isinstance(payload, AnonRequest) and not veil.senders:
+        addressed = {"type": fields["type"], "destHash": fields["destHash"], "senderHidden": True}
+        return plain(addressed, blank(raw, after=ADDRESSEE), hidden_from=ADDRESSEE)
     if isinstance(payload, Advert) and veil.rounds(payload.role, payload.lat_e6):
         position = veil.position(payload.role, payload.lat_e6, payload.lon_e6)
         if position is not None:
@@ -135,10 +143,10 @@ def has_key(keys: KeyRing, channel_hash: int) -> bool:
     return any(channel.hash == channel_hash for channel in keys.channels)
 
 
-def plain(payload: dict[str, Any], raw: bytes, *, hidden: bool = False) -> Shown:
+def plain(payload: dict[str, Any], raw: bytes, *, hidden_from: int | None = None) -> Shown:
     """A payload as it is."""
     text = msgspec.json.encode(payload).decode()
-    return Shown(text, raw.hex().upper(), None, None, None, None, hidden)
+    return Shown(text, raw.hex().upper(), None, None, None, None, hidden_from)
 
 
 def frame_hex(row: PacketRow, shown: Shown) -> str:
@@ -146,10 +154,11 @@ def frame_hex(row: PacketRow, shown: Shown) -> str:
     return row.frame[: row.payload_at].hex().upper() + shown.payload_hex
 
 
-def byte_map(frame: bytes, keys: KeyRing, *, hidden: bool) -> list[Span]:
-    """The fields of a frame; of a hidden node's packet only those before its payload."""
+def byte_map(frame: bytes, keys: KeyRing, *, hidden_from: int | None) -> list[Span]:
+    """The fields of a frame; what of its payload is not shown is one field."""
     packet = decode(frame, keys=keys, spans=True, verify=False)
-    spans = [span for span in packet.spans if not hidden or span.end <= packet.payload_at]
-    if hidden:
-        spans.append(Span("hidden", packet.payload_at, len(frame), "this node asks not to be shown"))
-    return spans
+    if hidden_from is None:
+        return list(packet.spans)
+    begin = packet.payload_at + hidden_from
+    hidden = Span("hidden", begin, len(frame), "not shown, to protect who sent it")
+    return [*(span for span in packet.spans if span.end <= begin), hidden]

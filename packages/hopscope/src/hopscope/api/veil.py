@@ -1,19 +1,21 @@
-"""What is kept from strangers: nodes that ask not to be shown, and the exact position of companions. Pure.
+"""What is kept from strangers: nodes that ask for it, exact positions of companions, who logs into which node. Pure.
 
 A hidden node's packets stay in lists (so that pages and counts are stable), but nothing of their payload is shown:
 neither decoded nor as bytes. A companion's advert is shown with its position rounded, in the decoded fields and in the
-bytes alike; its signature is blanked too, because with it the exact position could be found by trying.
+bytes alike; its signature is blanked too, because with it the exact position could be found by trying. Of an anonymous
+request only the addressee stays, because with the rest and the packet's hash its sender could be found by trying.
 """
 
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hopscope.config.settings import Privacy
 
 COMPANION = 1
 E6 = 6  # positions are stored in 1e-6 degree
 SIGNATURE = slice(36, 100)  # of an advert's payload, after the key (32) and the timestamp (4)
+ADDRESSEE = 1  # byte of an anonymous request's payload: the hash of whom it is for
 POSITION = slice(101, 109)  # after the flags byte: latitude and longitude, int32 little-endian
 
 
@@ -25,6 +27,7 @@ class Veil:
     keys: frozenset[bytes] = frozenset()
     names: frozenset[str] = frozenset()  # of the hidden nodes, to recognise them as senders of messages
     decimals: int | None = None
+    senders: bool = False  # whether those of anonymous requests are shown
     epoch: int = 0
 
     def hides_key(self, pubkey: bytes | None) -> bool:
@@ -63,16 +66,17 @@ def veil_of(privacy: Privacy, hidden: Mapping[bytes, str | None], *, previous: V
         keys=privacy.hidden_keys | hidden.keys(),
         names=frozenset(name for name in hidden.values() if name),
         decimals=privacy.companion_decimals,
+        senders=privacy.request_senders,
         epoch=previous.epoch,
     )
     if made == previous:
         return previous
-    return Veil(made.markers, made.keys, made.names, made.decimals, previous.epoch + 1)
+    return replace(made, epoch=previous.epoch + 1)
 
 
-def blank(payload: bytes) -> bytes:
-    """A payload of which only the length is shown."""
-    return bytes(len(payload))
+def blank(payload: bytes, *, after: int = 0) -> bytes:
+    """A payload of which only the length is shown, and the first `after` bytes."""
+    return payload[:after] + bytes(len(payload) - after)
 
 
 def round_advert(payload: bytes, position: tuple[int, int]) -> bytes:

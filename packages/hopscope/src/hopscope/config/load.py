@@ -101,6 +101,7 @@ def build(tables: Mapping[str, Any], env: Mapping[str, str]) -> Settings:
             hidden_markers=values["privacy.hidden_markers"],
             hidden_keys=frozenset(values["privacy.hidden_keys"]),
             companion_decimals=values["privacy.companion_decimals"],
+            request_senders=values["privacy.request_senders"],
         ),
         tiles=tiles,
         allowed_origins=values["allowed_origins"],

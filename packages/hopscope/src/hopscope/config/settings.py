@@ -38,6 +38,7 @@ class Privacy:
     hidden_markers: tuple[str, ...] = ("🚫",)  # a node whose name contains one is not shown
     hidden_keys: frozenset[bytes] = frozenset()  # node public keys, 32 bytes each
     companion_decimals: int | None = 2  # positions of companions are rounded to this many decimals; None: exact
+    request_senders: bool = False  # whether senders of anonymous requests (logins) are shown
 
 
 @dataclass(frozen=True, slots=True)

@@ -150,6 +150,13 @@ SETTINGS = (
         kinds.text_decimals,
     ),
     Setting(
+        "privacy.request_senders",
+        _D.privacy.request_senders,
+        "true shows who sends anonymous requests: who logs into which repeater or room",
+        kinds.boolean,
+        kinds.text_boolean,
+    ),
+    Setting(
         "map.tiles_url",
         None,
         "street map behind the built-in outline map; visitors' browsers will ask that host for tiles",
