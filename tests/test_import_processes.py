@@ -37,6 +37,10 @@ class Place:
         self._directory = directory
         self._running: list[subprocess.Popen[str]] = []
 
+    def set(self, name: str, value: str) -> None:
+        """A setting of all processes that are started from now on."""
+        self._environment[name] = value
+
     def start(self, *arguments: str) -> subprocess.Popen[str]:
         process = subprocess.Popen(
             [*HOPSCOPE, *arguments],
@@ -254,6 +258,60 @@ def test_an_operator_pauses_and_resumes_a_migration(long_place: Place) -> None:
     assert long_place.run("migrations", "resume", "rollup_hops_v1").returncode == 0
     long_place.wait_for_state("done")
     long_place.check()
+
+
+@pytest.mark.parametrize("by", ["the command", "the writer"])
+def test_the_retention_of_the_settings_holds_for_an_import(by: str, place: Place) -> None:
+    """Every packet of the file was heard within a day and a half, but one long ago."""
+    source = apsw.Connection(str(place.source))
+    source.execute("update observations set timestamp = timestamp - 86400 * 40 where transmission_id = 1")
+    source.close()
+    place.set("HOPSCOPE_RETENTION_DAYS", "30")
+    if by == "the writer":
+        place.writer()
+    ended = place.run("import", str(place.source), "--json")
+    assert ended.returncode == 0, ended.stderr
+    report = json.loads(ended.stdout)
+    assert report["quarantine"] == [{"reason": "past_retention", "count": 1 + RECEPTIONS // PACKETS}]
+    assert place.ask("select count(*) from transmissions") == PACKETS - 1
+    assert place.ask("select count(*) from observations") == RECEPTIONS - RECEPTIONS // PACKETS
+
+
+def test_a_cancelled_import_ends_the_command_with_a_failure_and_the_reason(long_place: Place) -> None:
+    long_place.writer()
+    command = long_place.start("import", str(long_place.source), "--json")
+    long_place.wait_for_rows(1_000)
+    assert long_place.run("migrations", "cancel", "import_1_observations").returncode == 0
+    out, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == 1
+    report = json.loads(out)
+    assert (report["state"], report["accountedFor"]) == ("cancelled", False)
+    assert "an operator cancelled a part of it" in told
+    again = long_place.run("import", str(long_place.source), "--json")
+    assert again.returncode == 0, again.stderr
+    long_place.check()
+
+
+def test_a_file_that_grows_meanwhile_is_read_up_to_where_it_was_and_again_for_the_rest(long_place: Place) -> None:
+    source = apsw.Connection(str(long_place.source))
+    long_place.writer()
+    command = long_place.start("import", str(long_place.source), "--json")
+    long_place.wait_for_rows(1_000)
+    text = (
+        "insert into observations (transmission_id, observer_idx, timestamp, path_json) "
+        "select transmission_id, 1, max(timestamp) + 600, '[]' from observations group by transmission_id limit 50"
+    )
+    source.execute(text)
+    source.close()
+    out, told = command.communicate(timeout=PATIENCE_S)
+    assert command.returncode == 0, told
+    tables = {table["table"]: table["rowsRead"] for table in json.loads(out)["tables"]}
+    assert tables["observations"] == LONG
+    long_place.check()
+    again = long_place.run("import", str(long_place.source), "--json")
+    tables = {table["table"]: (table["rowsAtStart"], table["imported"]) for table in json.loads(again.stdout)["tables"]}
+    assert tables["observations"] == (50, 50)
+    assert long_place.row("import_2_observations")["rows_total"] == 50
 
 
 def test_a_file_that_is_no_corescope_database_is_refused(place: Place, tmp_path: Path) -> None:

@@ -93,6 +93,13 @@ def test_a_file_of_the_import_directory_is_asked_for_by_name(
     assert (job.path, job.state, job.requested_by) == (str(tmp_path / "imports" / "meshcore.db"), "requested", "api")
 
 
+def test_an_import_directory_that_is_not_there_is_said(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "imports").rmdir()
+    answer = client.get("/api/admin/import-files", headers=OPERATOR)
+    assert answer.status_code == 400
+    assert answer.json()["error"] == "the import directory cannot be read: No such file or directory"
+
+
 @pytest.mark.parametrize("name", ["../hopscope.db", "/etc/passwd", "", ".", "..", "a/b.db", "x\x00.db", "link.db", 5])
 def test_no_name_leads_out_of_the_import_directory(
     name: object, client: Client, store: apsw.Connection, tmp_path: Path

@@ -53,6 +53,15 @@ def test_the_command_says_it_for_people_and_for_machines(told: Any, tmp_path: Pa
     assert not (tmp_path / "data").exists()
 
 
+def test_a_retention_is_said_to_leave_packets_behind(
+    told: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    CoreScopeFile(tmp_path / "meshcore.db").close()
+    assert "retention_days" not in told(str(tmp_path / "meshcore.db")).output
+    monkeypatch.setenv("HOPSCOPE_RETENTION_DAYS", "30")
+    assert "retention_days is 30: packets that nobody heard" in told(str(tmp_path / "meshcore.db")).output
+
+
 def test_a_database_of_our_own_is_checked_for_its_schema(told: Any, tmp_path: Path) -> None:
     db = connection.open_writer(str(tmp_path / "ours.db"))
     schema.prepare(db)

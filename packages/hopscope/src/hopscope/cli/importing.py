@@ -118,7 +118,13 @@ def upgrade_check(choice: Choice, *, source: Path, as_json: bool) -> None:
         if is_hopscope(str(source)):
             click.echo(importing.check_ours(source))
             return
-        found = forecast(str(source), settings.database, key_ring(settings), stall_budget_ms=settings.stall_budget_ms)
+        found = forecast(
+            str(source),
+            settings.database,
+            key_ring(settings),
+            stall_budget_ms=settings.stall_budget_ms,
+            retention_days=settings.retention_days,
+        )
     click.echo(json.dumps(forecast_json(found), indent=2) if as_json else forecast_text(found), nl=as_json)
     if not found.fits:
         raise Failure("the disk has no room for this import")

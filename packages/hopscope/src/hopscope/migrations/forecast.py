@@ -47,8 +47,11 @@ class Forecast:
         return self.bytes_free >= self.bytes_needed + DISK_FLOOR_BYTES
 
 
-def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int) -> Forecast:
-    """Measure on a sample. Raises SourceError when the file cannot be imported."""
+def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int, retention_days: int = 0) -> Forecast:
+    """Measure on a sample. Raises SourceError when the file cannot be imported.
+
+    What retention leaves out is forecast like the rest, so that time and sizes are upper bounds then.
+    """
     place = _existing(Path(database).resolve().parent)
     source = corescope.open_source(path)
     try:
@@ -73,8 +76,14 @@ def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int) -
         wal_bytes=trial.wal_peak,
         longest_hold_s=report.longest_hold_s,
         sampled_rows=rows,
-        warnings=report.warnings,
+        warnings=(*report.warnings, *_of_retention(retention_days)),
     )
+
+
+def _of_retention(days: int) -> tuple[str, ...]:
+    if not days:
+        return ()
+    return (f"retention_days is {days}: packets that nobody heard for so long stay behind; the figures count them all",)
 
 
 def _came_already(source: Any, database: str) -> dict[str, int]:
