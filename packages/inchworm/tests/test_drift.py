@@ -1,6 +1,6 @@
 """A scan that replaced a look-up is told from rows that really cost more, and pauses the migration."""
 
-from inchworm.drift import WARM_SLICES, Usual, Verdict, judge, sentence
+from inchworm.drift import CONFIRMATIONS, WARM_SLICES, Usual, Verdict, judge, sentence, stopped
 
 
 def warmed(rows: int = 1_000, per_row: int = 100) -> Usual:
@@ -48,3 +48,29 @@ def test_the_reason_names_both_costs() -> None:
     said = sentence(warmed(), 250, 7_500_000)
     assert "7,500,000" in said
     assert "25,000" in said
+
+
+LOOK_UP = ("SEARCH children USING INDEX by_parent (parent_id>? AND parent_id<?)",)
+SCAN = ("SCAN children", "USE TEMP B-TREE FOR GROUP BY")
+
+
+def test_a_stopped_slice_whose_plan_is_another_one_names_both_plans() -> None:
+    said = stopped(LOOK_UP, SCAN, [250], 10.0)
+    assert said is not None
+    assert LOOK_UP[0] in said
+    assert "'SCAN children'" in said
+
+
+def test_a_stopped_slice_whose_plan_is_as_before_holds_a_fat_row() -> None:
+    assert stopped(LOOK_UP, LOOK_UP, [250, 125, 62, 31, 15, 7, 3, 1, 1], 10.0) is None
+    assert stopped(LOOK_UP, (), [250], 10.0) is None  # nobody could ask for the plan
+
+
+def test_without_a_slice_that_went_well_smaller_ones_must_be_stopped_too_and_the_plan_must_scan() -> None:
+    tries = [250, 125, 62]
+    assert len(tries) == CONFIRMATIONS + 1
+    assert [stopped((), SCAN, tries[: n + 1], 10.0) is None for n in range(3)] == [True, True, False]
+    assert "250, 125, 62 rows" in str(stopped((), SCAN, tries, 10.0))
+    assert stopped((), LOOK_UP, tries, 10.0) is None
+    assert stopped((), ("SCAN CONSTANT ROW",), tries, 10.0) is None
+    assert "Seq Scan" in str(stopped((), ("HashAggregate", "  ->  Seq Scan on children"), tries, 10.0))

@@ -35,6 +35,7 @@ How the parts fit, top to bottom (each knows only what is below it):
     attempt sampling     its ledger row between claim and end: lease, waiting with a reason; slices that are undone
     status               the ledger for others: cached, never through the writer
     turns                one write turn: gap, gate, lock, deadline, measurement, checkpoints
+    planwatch            the query plan of a slice that was read, beside that of one that was stopped
     forms bounds verify  what happens to a slice outside the lock and inside the turn; begin and end; before `done`
     ledger opening       `_async_migrations` and its sisters; path, URL or factory -> Database
     order report         `after`; what a run returns

@@ -1,8 +1,11 @@
 """Notice that slices suddenly cost many times more: an index that `compute` needs was dropped while it ran.
 
-Pure arithmetic on the database's own instructions, which do not depend on load or cache. Decides, does nothing.
+Judges the database's own instructions, which do not depend on load or cache, and for a slice that was stopped, which
+says nothing of its cost, the database's own plans. Pure: decides, does nothing.
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -64,10 +67,50 @@ def _confirm(usual: Usual, rows: int, steps: int) -> tuple[Usual, Verdict]:
     return seen, Verdict.SMALLER
 
 
-def sentence(usual: Usual, rows: int, steps: int) -> str:
-    """Why a migration was paused, for its operator."""
+def sentence(usual: Usual, rows: int, steps: int, change: str | None = None) -> str:
+    """Why a migration was paused, for its operator; `change` of its plan, if there is one."""
     was = usual.steps_per_row * rows
     return (
         f"cost jump: a slice of {rows:,} rows takes {steps:,} steps instead of about {was:,.0f}, "
-        "which its size does not explain; an index that it needs is probably gone: create it again, then resume"
+        f"which its size does not explain; {f'{change}; ' if change else ''}{_CURE}"
     )
+
+
+Plan = tuple[str, ...]  # its lines, as the database words them
+
+# a table or an index read from end to end: https://www.sqlite.org/eqp.html; PostgreSQL's EXPLAIN
+_SCAN = re.compile(r"^\W*(SCAN (?!CONSTANT|\()|(Parallel )?Seq Scan on )")
+_CURE = "an index that it needs is probably gone: create it again, then resume"
+
+
+def stopped(before: Plan, now: Plan, tries: Sequence[int], limit_s: float) -> str | None:
+    """Why to pause after slices of so many rows were stopped at the limit of a read one after the other; or None.
+
+    before: the plan of a slice that went well in this attempt, () when none has. A plan that is another one now is
+    answer enough. Without one to compare with, CONFIRMATIONS smaller slices must be stopped too, and the plan must
+    scan: then it is not one fat row, which smaller slices isolate.
+    """
+    after = f"after {limit_s:.0f} s of reading"
+    if change := changed(before, now):
+        return f"lost plan: a slice of {tries[-1]:,} rows was stopped {after}; {change}; {_CURE}"
+    scans = [line for line in now if _SCAN.match(line)]
+    if before or len(tries) <= CONFIRMATIONS or not scans:
+        return None
+    sizes = ", ".join(f"{rows:,}" for rows in tries)
+    return f"slices of {sizes} rows were stopped {after} each; their plan is {_shown(scans)}; {_CURE}"
+
+
+def changed(before: Plan, now: Plan) -> str | None:
+    """The difference between two plans in words; None when there is none, or when one of them is not known."""
+    if not before or not now or before == now:
+        return None
+    return f"its plan was {_only(before, now)} and is {_only(now, before)}"
+
+
+def _only(these: Plan, those: Plan) -> str:
+    """The lines by which a plan differs; all of it when only their order does."""
+    return _shown([line for line in these if line not in those] or these)
+
+
+def _shown(lines: Sequence[str]) -> str:
+    return ", ".join(f"'{line.strip()}'" for line in lines)

@@ -30,6 +30,7 @@ from inchworm.forms import Form, form_of
 from inchworm.keyset import Keyset
 from inchworm.ledger import Entry, Request
 from inchworm.model import Backfill
+from inchworm.planwatch import PlanWatch
 from inchworm.ports import Database, Reads, Turn
 from inchworm.progress import Counts, Total
 from inchworm.states import Status
@@ -71,6 +72,9 @@ class Walk:
         self._again: list[Key] = []
         self._trying: Slice | None = None  # the slice that is tried, once its keys are known
         self._usual, self._last_rows = drift.Usual(), 0
+        self._plans = PlanWatch(migration, source)
+        self._current: Slice | None = None
+        self._reading = False
 
     @property
     def held(self) -> Entry:
@@ -127,12 +131,15 @@ class Walk:
                 self._compare_cost()
                 return self._slice()
             except DatabaseFault as fault:
+                if self._reading and isinstance(fault, DeadlineExceeded):
+                    self._ask_for_plan()
                 self._recover(fault)
 
     def _slice(self) -> Slice | None:
         started, limit_s = self._clock.monotonic(), self._doubled(READ_LIMIT_S)
+        self._reading = True
         with self._source.snapshot(limit_s=limit_s, stop=self._stop) as keyed:
-            piece = self._keys(keyed)
+            piece = self._current = self._keys(keyed)
             if piece is None:
                 return None
             self._trying = piece
@@ -141,7 +148,7 @@ class Walk:
             else:
                 with self._db.snapshot(limit_s=limit_s, stop=self._stop) as target:
                     prepared = self._form.prepare(keyed, target, piece)
-        read_s = self._clock.monotonic() - started
+        read_s, self._reading = self._clock.monotonic() - started, False
         after: list[Entry] = []
 
         def work(turn: Turn) -> None:
@@ -193,6 +200,7 @@ class Walk:
     def _written(self, piece: Slice, after: Entry, hold_s: float, read_s: float) -> None:
         self._attempt.committed(after)
         self._failures, self._last_rows = 0, len(piece.keys)
+        self._plans.went_well(piece)
         facts = self._turns.measured(len(piece.keys), hold_s, read_s)
         if self._again:
             self._again.pop(0)
@@ -214,7 +222,12 @@ class Walk:
         if verdict is drift.Verdict.SMALLER:
             self._size = max(1, rows // 4)
         elif verdict is drift.Verdict.JUMPED:
-            raise Leave(Status.PAUSED, drift.sentence(before, rows, steps))
+            raise Leave(Status.PAUSED, drift.sentence(before, rows, steps, self._plans.change()))
+
+    def _ask_for_plan(self) -> None:
+        """A read was stopped: pause where a scan has replaced a look-up, which smaller slices do not make shorter."""
+        if why := self._plans.stopped(self._current, len(self._current.keys) if self._current is not None else self._size, READ_LIMIT_S):
+            raise Leave(Status.PAUSED, why)
 
     # -- trouble
 

@@ -186,3 +186,6 @@ drop index concurrently if exists {schema}.{name}
 -- on the connection of an index build, which blocks no writer however long it takes or waits
 set statement_timeout = 0;
 set lock_timeout = 0
+
+-- name: explain
+explain (costs off)

@@ -71,6 +71,9 @@ create table if not exists _async_quarantine (
   name text not null, row_key text not null, error text not null, at text not null, primary key (name, row_key)
 )
 
+-- name: explain
+explain query plan
+
 -- name: in_order_of_index
 -- once, when a migration begins: the plan shows a sort when the index compares otherwise than the column
 explain query plan select 1 from {table} indexed by {index} order by {order}
