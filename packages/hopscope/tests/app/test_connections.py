@@ -156,3 +156,12 @@ def test_the_limit_of_open_files_is_raised_as_far_as_allowed(monkeypatch: pytest
         monkeypatch.setattr(resource, "getrlimit", lambda _, limits=(soft, hard): limits)
         assert connections.allow_descriptors(1500) == limit
     assert given == [(1600, 4096), (1200, 1200), (1600, -1)]
+
+
+def test_a_sandbox_that_forbids_more_files_is_no_reason_to_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def forbidden(_: int, __: tuple[int, int]) -> None:
+        raise PermissionError
+
+    monkeypatch.setattr(resource, "setrlimit", forbidden)
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (1024, 4096))
+    assert connections.allow_descriptors(1500) == 1024
