@@ -226,7 +226,8 @@ class Walk:
 
     def _ask_for_plan(self) -> None:
         """A read was stopped: pause where a scan has replaced a look-up, which smaller slices do not make shorter."""
-        if why := self._plans.stopped(self._current, len(self._current.keys) if self._current is not None else self._size, READ_LIMIT_S):
+        rows = len(self._current.keys) if self._current is not None else self._size
+        if why := self._plans.stopped(self._current, rows, READ_LIMIT_S):
             raise Leave(Status.PAUSED, why)
 
     # -- trouble
