@@ -186,10 +186,11 @@ def main() -> None:
     print()
     for ours, theirs in AGAINST:
         if ours in found and theirs in found:
-            ratio = statistics.median(r.seconds for r in found[ours]) / statistics.median(
-                r.seconds for r in found[theirs]
+            mine, other = ([run.seconds for run in found[name]] for name in (ours, theirs))
+            print(
+                f"{ours} / {theirs}: {statistics.median(mine) / statistics.median(other):.2f} of medians, "
+                f"{min(mine) / min(other):.2f} of the runs that other programs disturbed least"
             )
-            print(f"{ours} / {theirs}: {ratio:.2f}")
     if wrong := [name for name, runs in found.items() if any(run.wrong_rows for run in runs)]:
         sys.exit(f"wrong rows after: {', '.join(wrong)}")
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import lru_cache
+from typing import Any
 
 from inchworm.ports import SqlValue
 from inchworm.statement import Token, tokens, update_shape
@@ -83,7 +84,8 @@ def fill(bulk: Bulk, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]],
     places = {column: at for at, column in enumerate(columns)}
     if len(rows) < FEWEST_ROWS or not set(bulk.names) <= set(places):
         return None
-    arrays = [[row[places[name]] for row in rows] for name in bulk.names]
+    columns_of = list(zip(*rows, strict=True))
+    arrays = [columns_of[places[name]] for name in bulk.names]
     if not any(_all_differ(arrays[bulk.names.index(name)]) for name in bulk.pickers):
         return None
     elements = [_element(array, inferred) for array, inferred in zip(arrays, types, strict=True)]
@@ -97,12 +99,15 @@ def fill(bulk: Bulk, columns: Sequence[str], rows: Sequence[Sequence[SqlValue]],
     text = (
         f"{bulk.update.format(*places_of)}\n{source}\n{bulk.where.format(*places_of)}\nreturning _inchworm._inchworm_at"
     )
-    written = [_written(array) if e in _WHOLE else array for array, e in zip(arrays, elements, strict=True)]
+    written = [_written(array) if e in _WHOLE else list(array) for array, e in zip(arrays, elements, strict=True)]
     return Filled(text, written)
 
 
 def _all_differ(array: Sequence[SqlValue]) -> bool:
-    return all(type(v) is int and -_EXACT < v < _EXACT for v in array) and len(set(array)) == len(array)
+    if set(map(type, array)) != {int}:
+        return False
+    numbers: Any = array
+    return min(numbers) > -_EXACT and max(numbers) < _EXACT and len(set(array)) == len(array)
 
 
 def _written(array: Sequence[SqlValue]) -> str:
@@ -111,7 +116,7 @@ def _written(array: Sequence[SqlValue]) -> str:
 
 def _element(array: Sequence[SqlValue], inferred: str) -> str | None:
     """The cast of an array, or None when its values are not all of one kind."""
-    kinds = {type(value) for value in array if value is not None}
+    kinds = set(map(type, array)) - {type(None)}
     if kinds <= {str}:
         return f"::text[]::{inferred}[]" if inferred else None
     kind = kinds.pop() if len(kinds) == 1 else None
