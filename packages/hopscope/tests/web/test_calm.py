@@ -275,3 +275,34 @@ def test_an_operator_reaches_every_verb_without_scrolling_sideways(tab: Open, vi
     expect(table.get_by_role("button", name="Really cancel: Import 1: observations")).to_be_focused()
     pause.focus()
     expect(cancel).to_be_visible()  # disarmed
+
+
+def test_the_system_page_says_when_the_writer_is_silent(site: Installation, tab: Open) -> None:
+    page = tab("/system")
+    expect(page.locator(".tile").filter(has_text="State")).to_contain_text("well")
+
+    def long_ago(route: Route) -> None:
+        answer = route.fetch().json()
+        for part in answer["writer"]:
+            part["at"] -= 600_000
+        route.fulfill(json=answer)
+
+    page.route("**/api/perf", long_ago)
+    page.reload()
+    state = page.locator(".tile").filter(has_text="State")
+    expect(state).to_contain_text(re.compile("needs attention.*no sign of the writer for 1. min", re.DOTALL))
+
+
+def test_what_is_not_stored_is_said_so_and_not_called_a_failure(tab: Open) -> None:
+    page = tab(f"/nodes/{'f' * 64}", expect_errors=("Failed to load resource",))
+    expect(page.get_by_role("alert")).to_contain_text("Node not found")
+    expect(page.get_by_role("alert")).to_contain_text("It is not stored")
+
+
+def test_a_strong_signal_is_shown_whole(site: Installation, tab: Open) -> None:
+    site.air.heard(ack(1), snr=12.75)
+    site.stored(1)
+    page = tab("/packets")
+    cell = page.locator(".grid-row .c-snr")
+    expect(cell).to_have_text("+12.8")
+    assert cell.evaluate("e => e.scrollWidth <= e.clientWidth")

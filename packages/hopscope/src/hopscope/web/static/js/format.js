@@ -67,7 +67,7 @@ export function figure(value, unit = "", digits = 1) {
 /** Decibels with a true minus sign; dB with one decimal, so that a column of them lines up, dBm as it comes. */
 export function decibel(value, unit = "dB") {
   if (typeof value !== "number" || !Number.isFinite(value)) return "–";
-  return `${value < 0 ? "−" : value > 0 ? "+" : ""}${Math.abs(value).toLocaleString(undefined, { minimumFractionDigits: unit === "dBm" ? 0 : 1, maximumFractionDigits: 1 })} ${unit}`;
+  return `${value < 0 ? "−" : value > 0 ? "+" : ""}${Math.abs(value).toLocaleString(undefined, { minimumFractionDigits: unit === "dBm" ? 0 : 1, maximumFractionDigits: 1 })} ${unit}`.trim();
 }
 
 export function mebibytes(value) {

@@ -28,7 +28,7 @@ export function SystemPage() {
       <div class="tools">${narrow.value && html`<${ThemeSwitch} />`}<${OperatorKey} /></div>
     </header>
     <div class="columns">
-      <section class="wide" aria-label="Totals"><${Await} of=${stats} what="totals" rows=${2}>${(data) => html`<${Summary} stats=${data} perf=${perf.state.value.data} />`}<//></section>
+      <section class="wide" aria-label="Totals"><${Await} of=${stats} what="totals" rows=${2}>${(data) => html`<${Summary} stats=${data} perf=${perf.state.value.data} sources=${sources.state.value.data} />`}<//></section>
       <section class="card wide"><h2>Migrations</h2><${MigrationTable} /></section>
       <section class="card wide"><h2>Imports</h2><${Imports} /></section>
       <section class="card wide"><h2>Sources</h2><${Await} of=${sources} what="sources" rows=${3}>${(data) => html`<${Sources} status=${data} />`}<//></section>

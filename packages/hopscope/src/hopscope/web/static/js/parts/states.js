@@ -23,12 +23,13 @@ export function Empty({ title, children }) {
 
 /** @param {{error: Error, what: string, retry?: () => void, small?: boolean}} props */
 export function Failure({ error, what, retry, small = false }) {
-  const title = reachable.value ? `${what} could not be loaded` : "No connection to the server";
+  const gone = /** @type {any} */ (error).status === 404;
+  const title = !reachable.value ? "No connection to the server" : gone ? `${what} not found` : `${what} could not be loaded`;
   return html`<div class=${small ? "failure small" : "failure"} role="alert">
     <${Icon} name="warn" />
     <div>
       <strong>${title}</strong>
-      <p>${error.message}</p>
+      <p>${gone ? "It is not stored, or not any more; or the address is not complete." : error.message}</p>
     </div>
     ${retry && html`<button type="button" class="button" onClick=${retry}>Try again</button>`}
   </div>`;

@@ -1,12 +1,29 @@
 // The figures that say at a glance how much there is and whether it is well.
 
 import { html } from "../ui.js";
-import { count, mebibytes } from "../format.js";
+import { count, duration, mebibytes } from "../format.js";
 import { migrations } from "../migrations.js";
 
-/** @param {{stats: any, perf: any}} props */
-export function Summary({ stats, perf }) {
+const SILENT_S = 60; // a living writer reports every few seconds, also an idle one
+
+/** Seconds since the writer last reported, by the server's clock; null: cannot be told. @param {any} perf @param {any} sources */
+function silence(perf, sources) {
+  const reports = (perf?.writer ?? []).map(({ at }) => at).filter(Boolean);
+  return reports.length && sources?.sampleAt ? sources.sampleAt - Math.max(...reports) / 1000 : null;
+}
+
+/** What an operator should look at, worst first; "" when all is well. */
+function trouble(perf, sources) {
   const { failed, error } = migrations.value;
+  const silent = silence(perf, sources);
+  if (failed) return "a migration failed";
+  if (silent !== null && silent > SILENT_S) return `no sign of the writer for ${duration(silent)}`;
+  return error ?? "";
+}
+
+/** @param {{stats: any, perf: any, sources: any}} props the answers of /api/stats, /api/perf and /api/mqtt/status */
+export function Summary({ stats, perf, sources }) {
+  const wrong = trouble(perf, sources);
   const sqlite = perf?.sqlite ?? {};
   return html`<dl class="tiles">
     <${Tile} name="Packets" value=${count(stats.totalTransmissions ?? stats.totalPackets)} note=${`${count(stats.packetsLastHour)} receptions in the last hour`} />
@@ -14,7 +31,7 @@ export function Summary({ stats, perf }) {
     <${Tile} name="Nodes" value=${count(stats.totalNodesAllTime ?? stats.totalNodes)} note=${`${count(stats.totalNodes)} heard in 7 days`} />
     <${Tile} name="Observers" value=${count(stats.totalObservers)} />
     <${Tile} name="Database" value=${mebibytes(sqlite.dbSizeMB)} note=${`write-ahead log ${mebibytes(sqlite.walSizeMB)}`} />
-    <${Tile} name="State" value=${failed || error ? "needs attention" : "well"} note=${failed ? "a migration failed" : (error ?? "")} bad=${Boolean(failed || error)} />
+    <${Tile} name="State" value=${wrong ? "needs attention" : "well"} note=${wrong} bad=${Boolean(wrong)} />
   </dl>`;
 }
 
