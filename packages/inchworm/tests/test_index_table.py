@@ -6,6 +6,7 @@ import re
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -536,6 +537,36 @@ def test_a_path_is_enough(tmp_path: Any) -> None:
         connection.execute("insert into t (a) values (1), (null)")
     report = inchworm.run(path, [IndexTable(name="m", table="t", columns="a", index_table="t_by_a")])
     assert report.ok
+
+
+def test_the_example_of_the_page_runs_and_its_plans_are_what_it_shows(
+    tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "inchworm-in-your-application.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
+    (example,) = (block for block in blocks if "IndexTable(" in block)
+    (shown,) = (block for block in blocks if "SEARCH" in block)
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("mesh.db")) as db, db:
+        db.execute("create table transmissions (id integer primary key, last_seen integer not null default 0)")
+        db.execute(
+            "create table observations (id integer primary key, transmission_id integer, timestamp integer, snr)"
+        )
+        db.execute("insert into transmissions (id) values (1), (2), (3)")
+        db.execute("insert into observations (transmission_id, timestamp) values (1, 10), (1, 30), (3, 20)")
+    exec(compile(example, "page", "exec"), {})
+    with closing(sqlite3.connect("mesh.db")) as db:
+        assert db.execute("select last_seen from transmissions order by id").fetchall() == [(30,), (0,), (20,)]
+        for part in shown.strip().split("\n\n"):
+            lines = part.splitlines()
+            sql = " ".join(line for line in lines if not line.startswith("  "))
+            plan = [row[3] for row in db.execute("explain query plan " + sql)]
+            assert plan == [line.strip() for line in lines if line.startswith("  ")]
+        made = IndexTable(name="m", table="observations", columns="timestamp", index_table="observations_by_tx")
+        with db:
+            for statement in made.drop:
+                db.execute(statement)
+        assert db.execute("select name from sqlite_master where name like 'observations_by%'").fetchall() == []
 
 
 # -- what plan says

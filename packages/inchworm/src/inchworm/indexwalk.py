@@ -137,7 +137,7 @@ class IndexTableWalk(Walk):
         while bound is not None and not checked.ended:
             self._attempt.attend()
             try:
-                checked, keys = self._piece(walk, check, bound, checked)
+                checked, keys = self._looked(walk, check, bound, checked)
             except (DeadlineExceeded, Busy) as fault:
                 if checked.size == 1:
                     raise
@@ -147,7 +147,7 @@ class IndexTableWalk(Walk):
                 wrong(keys)
             self._attempt.keep_lease()
 
-    def _piece(self, walk: Keyset, check: str, bound: Bound, checked: Checked) -> tuple[Checked, list[Key]]:
+    def _looked(self, walk: Keyset, check: str, bound: Bound, checked: Checked) -> tuple[Checked, list[Key]]:
         started = self._clock.monotonic()
         with self._db.snapshot(limit_s=READ_LIMIT_S, stop=self._stop) as reads:
             rows = reads.select(

@@ -251,10 +251,10 @@ class IndexTable:
     SQLite does not use it by itself: a query names it (`join observations_by_tx using (id)`), or reads it alone where
     its columns are enough. Entries have the affinity and the collation of their columns.
 
-    What it costs, measured on 300,000 rows of two columns (`benchmarks/index_table.py`): 2.2 times the disk of a plain
-    index, because a second tree by key finds an entry whatever its row was before; about ten times the seconds of
-    CREATE INDEX to fill, in turns that stall nobody; and 5 µs of processor time for each insert into `table`, for
-    ever, where a plain index took 0.3 to 3: an insert costs one and a half times what it did.
+    What it costs, measured on 300,000 rows of two columns (`benchmarks/index_table.py`): 2.3 times the disk of a plain
+    index, because a second tree by key finds an entry whatever its row was before; ten to twenty times the seconds of
+    CREATE INDEX to fill, in short turns; and for each insert into `table`, for ever, 5 µs of processor time (13 instead
+    of 8), where a plain index takes 1 to 2.
 
     Refused with a sentence: a key that may be NULL, an AFTER trigger with RAISE(IGNORE) (it could skip ours), objects
     of these names with other text, and PostgreSQL (use IndexBuild there). REPLACE, UPSERT and OR IGNORE are right
@@ -302,7 +302,7 @@ class IndexTable:
     def drop(self) -> tuple[str, ...]:
         """The statements that take all of it away; run them in one transaction, triggers first.
 
-        Dropping a table holds the write lock for as long as its pages take to free (measured: 6 ms for 300,000 rows).
+        Dropping a table holds the write lock for as long as its pages take to free (measured: 10 ms for 300,000 rows).
         """
         triggers = [f'drop trigger if exists "{self.part(suffix)}"' for suffix in TRIGGERS]
         return (*triggers, *(f'drop table if exists "{self.part(suffix)}"' for suffix in (REPLACED, "")))
