@@ -265,19 +265,35 @@ class _Receptions:
 
     def load(self, rows: Sequence[Observed]) -> None:
         """Transmissions, observers and possible copies of the slice, each in one statement."""
-        wanted = [[row.hash.hex(), row.observer, row.heard_at] for row in rows]
-        params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "window": WINDOW_MS}
-        source: dict[str, SqlValue] = {"rows": params["rows"], "source_id": self._origin.source_id}
-        found: Iterable[Any] = self._turn.select(sql("importing")["match_packets"], source).rows
+        self._load_packets({row.hash for row in rows})
+        self._load_observers({row.observer for row in rows if row.observer is not None})
+        self._load_copies(rows)
+
+    def _load_packets(self, hashes: set[bytes]) -> None:
+        params: dict[str, SqlValue] = {"hashes": json.dumps([digest.hex() for digest in hashes])}
+        found: Iterable[Any] = self._turn.select(
+            sql("importing")["match_packets"], {**params, "source_id": self._origin.source_id}
+        ).rows
         for digest, tx, first_seen, last_seen, touched in found:
             self._transmissions[digest] = _Known(tx, first_seen, last_seen)
             if touched is None:
                 self._touched[tx] = _untouched(self._origin, tx)
-        idents: dict[str, SqlValue] = {"rows": params["rows"]}
-        self._observers = dict(self._turn.select(sql("importing")["match_observers"], idents).rows)  # type: ignore[arg-type]
-        copies: Iterable[Any] = self._turn.select(sql("importing")["match_copies"], params).rows
-        for tx, observer, known, *copy, snr, rssi in {one[2]: one for one in copies}.values():
-            self._near.add(tx, observer, _Stored(known, Copy(*copy), (snr, rssi)))
+
+    def _load_observers(self, idents: set[str]) -> None:
+        params: dict[str, SqlValue] = {"idents": json.dumps(list(idents))}
+        found: Iterable[Any] = self._turn.select(sql("importing")["match_observers"], params).rows
+        self._observers = dict(found)
+
+    def _load_copies(self, rows: Sequence[Observed]) -> None:
+        wanted = [
+            (known.id, row.observer and self._observers[row.observer], row.heard_at)
+            for row in rows
+            if (known := self._transmissions.get(row.hash)) and (not row.observer or row.observer in self._observers)
+        ]
+        params: dict[str, SqlValue] = {"rows": json.dumps(wanted), "window": WINDOW_MS}
+        found: Iterable[Any] = self._turn.select(sql("importing")["match_copies"], params).rows
+        for tx, observer, known_id, *copy, snr, rssi in {one[2]: one for one in found}.values():
+            self._near.add(tx, observer, _Stored(known_id, Copy(*copy), (snr, rssi)))
 
     def add(self, row: Observed) -> str:
         """What became of the row: new, merged, or forgotten because retention would drop it at once."""

@@ -43,26 +43,22 @@ on conflict (source_id, transmission_id) do update
  where created = 0 and first_seen_before is null and excluded.first_seen_before is not null
 
 -- name: match_packets
--- the transmissions of a slice, and whether this import has touched them; :rows is a JSON array of
--- [hash, observer, heard_at], as in the two statements below
+-- the transmissions of a slice, and whether this import has touched them; :hashes is a JSON array of hex
 select t.hash, t.id, t.first_seen, t.last_seen, i.transmission_id
-  from (select distinct unhex(j.value ->> 0) as hash from json_each(:rows) j) s
-  join transmissions t on t.hash = s.hash
+  from json_each(:hashes) j join transmissions t on t.hash = unhex(j.value)
   left join imported_transmissions i on i.source_id = :source_id and i.transmission_id = t.id
 
 -- name: match_observers
-select b.ident, b.id from (select distinct j.value ->> 1 as ident from json_each(:rows) j) s
-  join observers b on b.ident = s.ident
+-- :idents is a JSON array
+select b.ident, b.id from json_each(:idents) j join observers b on b.ident = j.value
 
 -- name: match_copies
--- per row of a slice: each stored reception it may be a copy of, :window in ms. Three arms, so that each is found by time
--- in an index, however often the packet was heard: by transmission where there is no publisher's timestamp (imported),
--- by observer where there is one, and at the very moment where the observer is not known.
+-- per row of a slice: each stored reception it may be a copy of; :rows is a JSON array of [transmission, observer or null,
+-- heard_at], :window in ms. Three arms, so that each is found by time in an index, however often the packet was heard: by
+-- transmission where there is no publisher's timestamp (imported), by observer where there is one, and at the very moment
+-- where the observer is not known.
 with slice as materialized (
-    select t.id as transmission_id, b.id as observer_id, j.value ->> 1 as ident, j.value ->> 2 as heard_at
-      from json_each(:rows) j
-      join transmissions t on t.hash = unhex(j.value ->> 0)
-      left join observers b on b.ident = j.value ->> 1
+    select j.value ->> 0 as transmission_id, j.value ->> 1 as observer_id, j.value ->> 2 as heard_at from json_each(:rows) j
 )
 select o.transmission_id, o.observer_id, o.id, o.published_at, o.heard_at, o.head, o.path_len, o.path, o.snr, o.rssi
   from slice s cross join observations o indexed by observations_by_transmission
@@ -78,7 +74,7 @@ select o.transmission_id, o.observer_id, o.id, o.published_at, o.heard_at, o.hea
   from slice s cross join observations o indexed by observations_by_transmission
     on o.transmission_id = s.transmission_id and o.observer_id is null and o.published_at is null
        and o.heard_at = s.heard_at
- where s.ident is null
+ where s.observer_id is null
 
 -- name: insert_observer
 insert into observers (ident, first_seen, last_seen) values (:ident, :at, :at) on conflict (ident) do nothing
