@@ -4,7 +4,7 @@ import { html } from "../ui.js";
 import { count, duration, mebibytes } from "../format.js";
 import { migrations } from "../migrations.js";
 
-const SILENT_S = 60; // a living writer reports every few seconds, also an idle one
+const QUIET_S = 300; // the writer reports while it stores; one that is idle cannot be told from one that is gone
 
 /** Seconds since the writer last reported, by the server's clock; null: cannot be told. @param {any} perf @param {any} sources */
 function silence(perf, sources) {
@@ -12,18 +12,18 @@ function silence(perf, sources) {
   return reports.length && sources?.sampleAt ? sources.sampleAt - Math.max(...reports) / 1000 : null;
 }
 
-/** What an operator should look at, worst first; "" when all is well. */
-function trouble(perf, sources) {
+/** In a word, and what an operator should look at, worst first. @returns {{word: string, note: string, bad: boolean}} */
+function stateOf(perf, sources) {
   const { failed, error } = migrations.value;
   const silent = silence(perf, sources);
-  if (failed) return "a migration failed";
-  if (silent !== null && silent > SILENT_S) return `no sign of the writer for ${duration(silent)}`;
-  return error ?? "";
+  if (failed || error) return { word: "needs attention", note: failed ? "a migration failed" : error, bad: true };
+  if (silent !== null && silent > QUIET_S) return { word: "quiet", note: `the writer stored nothing for ${duration(silent)}`, bad: false };
+  return { word: "well", note: "", bad: false };
 }
 
 /** @param {{stats: any, perf: any, sources: any}} props the answers of /api/stats, /api/perf and /api/mqtt/status */
 export function Summary({ stats, perf, sources }) {
-  const wrong = trouble(perf, sources);
+  const state = stateOf(perf, sources);
   const sqlite = perf?.sqlite ?? {};
   return html`<dl class="tiles">
     <${Tile} name="Packets" value=${count(stats.totalTransmissions ?? stats.totalPackets)} note=${`${count(stats.packetsLastHour)} receptions in the last hour`} />
@@ -31,7 +31,7 @@ export function Summary({ stats, perf, sources }) {
     <${Tile} name="Nodes" value=${count(stats.totalNodesAllTime ?? stats.totalNodes)} note=${`${count(stats.totalNodes)} heard in 7 days`} />
     <${Tile} name="Observers" value=${count(stats.totalObservers)} />
     <${Tile} name="Database" value=${mebibytes(sqlite.dbSizeMB)} note=${`write-ahead log ${mebibytes(sqlite.walSizeMB)}`} />
-    <${Tile} name="State" value=${wrong ? "needs attention" : "well"} note=${wrong} bad=${Boolean(wrong)} />
+    <${Tile} name="State" value=${state.word} note=${state.note} bad=${state.bad} />
   </dl>`;
 }
 
