@@ -17,12 +17,12 @@ What is here:
     run it        run, Runner, Stop, WriteGate, quiet_hours; Report, Outcome, Progress
     steer it      request, Verb
     watch it      read_status, StatusReader, MigrationStatus, Status; require_done for start-up code
-    look first    plan_migrations, Plan; examine, Diagnosis (what `doctor` does); recheck, Rechecked (`verify`)
+    look first    plan_migrations, Plan; examine, Diagnosis (what `doctor` does)
     errors        InchwormError and what to expect of it; all of them are in `inchworm.errors`
 
-What needs an import of its own: `inchworm.asgi` (MigrationsApp), `inchworm.metrics` (MigrationCollector, needs the
-extra `metrics`), `inchworm.testing` (FakeClock, the conformance suite; its pytest plugin is active by itself). The
-command line `inchworm` needs the extra `cli`.
+What needs an import of its own: `inchworm.recheck` (recheck: `verify` once more), `inchworm.asgi` (MigrationsApp),
+`inchworm.metrics` (MigrationCollector, needs the extra `metrics`), `inchworm.testing` (FakeClock, conformance suite;
+its pytest plugin is active by itself). The command line `inchworm` needs the extra `cli`.
 
 How the parts fit, top to bottom (each knows only what is below it):
 
@@ -79,15 +79,12 @@ from inchworm.status import MigrationStatus, StatusReader, read_status, require_
 if TYPE_CHECKING:
     from inchworm.doctor import Diagnosis, examine
     from inchworm.plan import Plan, plan_migrations
-    from inchworm.recheck import Rechecked, recheck
 
 _LATER = {
     "Diagnosis": "doctor",
     "examine": "doctor",
     "Plan": "plan",
     "plan_migrations": "plan",
-    "Rechecked": "recheck",
-    "recheck": "recheck",
 }
 
 
@@ -116,7 +113,6 @@ __all__ = [
     "Plan",
     "PlanRefused",
     "Progress",
-    "Rechecked",
     "Report",
     "RequestRefused",
     "Runner",
@@ -132,7 +128,6 @@ __all__ = [
     "plan_migrations",
     "quiet_hours",
     "read_status",
-    "recheck",
     "request",
     "require_done",
     "run",

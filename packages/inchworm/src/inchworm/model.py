@@ -102,6 +102,8 @@ class Backfill:
         fix("after", (self.after,) if isinstance(self.after, str) else tuple(self.after))
         if isinstance(self.apply, list):
             fix("apply", tuple(self.apply))
+        if isinstance(self.relies_on, str) and re.fullmatch(r"\w+", self.relies_on):
+            fix("relies_on", (self.relies_on,))  # one column; a SELECT has more than one word
         if isinstance(self.relies_on, list):
             fix("relies_on", tuple(self.relies_on))
         try:

@@ -161,7 +161,7 @@ def _counted(counts: Counts) -> str:
 def _turns(report: Report, budget_ms: float) -> str:
     longest_ms = report.longest_hold_s * 1000
     plural = "" if report.turns == 1 else "s"
-    line = f"{report.turns:,} write turn{plural}, the longest {longest_ms:.0f} ms"
+    line = f"{report.turns:,} write turn{plural}, the longest {max(1, round(longest_ms))} ms"
     if longest_ms > budget_ms:
         line += f", past the stall budget of {budget_ms:g} ms: a slow disk or a busy processor cannot be interrupted"
     if report.budget_is_best_effort:
