@@ -15,6 +15,7 @@ import inchworm
 from inchworm import DefinitionError, IndexBuild, IndexTable, Report, Status, Stop
 from inchworm.model import TRIGGERS
 from inchworm.plan import MigrationPlan, plan_migrations
+from inchworm.recheck import recheck
 from inchworm.sqlite.driver import Driver, open_path
 from inchworm.testing import FakeClock, SqliteHarness
 from inchworm.testing.conformance import Conformance, count_up, newest
@@ -537,6 +538,26 @@ def test_a_path_is_enough(tmp_path: Any) -> None:
         connection.execute("insert into t (a) values (1), (null)")
     report = inchworm.run(path, [IndexTable(name="m", table="t", columns="a", index_table="t_by_a")])
     assert report.ok
+
+
+def test_it_can_be_checked_again_long_after_it_was_done(harness: SqliteHarness) -> None:
+    target = packets(harness)
+
+    def problem() -> str | None:
+        (found,) = recheck(target, [by_sender()])
+        assert found.checked
+        return found.problem
+
+    assert problem() == "there is no packets_by_sender"
+    assert go(harness, target, by_sender()).ok
+    assert problem() is None
+    harness.execute(target, "insert into packets_by_sender (id) values (4001)")
+    assert "entries without their row, with the keys 4001;" in str(problem())
+    assert "under another name (drop trigger if exists" in str(problem())
+    harness.execute(target, "delete from packets_by_sender")
+    assert "rows without their entry, with the keys 2, 4, 6, 8, 10;" in str(problem())
+    harness.execute(target, "create unique index packets_later on packets (note, id)")
+    assert "its text is not what this definition would make" in str(problem())
 
 
 def test_the_example_of_the_page_runs_and_its_plans_are_what_it_shows(

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from inchworm.cursor import Key
 from inchworm.keyset import Keyset
 from inchworm.model import ORDER, REPLACED, TRIGGERS, IndexTable
 from inchworm.ports import Reads
@@ -14,6 +15,7 @@ from inchworm.queries import load, quoted
 from inchworm.statement import Token, normalised, tokens
 
 SQL = load("index_table")
+SHOWN_KEYS = 5
 
 NOT_HERE = "an IndexTable is for SQLite; PostgreSQL builds an index without blocking writers: use IndexBuild there"
 
@@ -325,6 +327,13 @@ class Statements:
             made[suffix] = SQL["create" + suffix].format(**parts, **own)
         return {suffix: _bare(text) for suffix, text in made.items()}
 
+    def checks(self) -> tuple[tuple[Keyset, str, str], ...]:
+        """Both directions: what is walked, what must select nothing over its slices, and what it would have found."""
+        return (
+            (self.walk, self.check_rows, "rows without their entry"),
+            (self.entries_walk, self.check_entries, "entries without their row"),
+        )
+
     def standing(self) -> tuple[str, ...]:
         """The suffixes of the objects that are there already. Raises ValueError, with what to do, for a foreign one."""
         found, missing = list[str](), list[str]()
@@ -345,6 +354,15 @@ class Statements:
                 f"rest away, then retry ({away})"
             )
         return tuple(found)
+
+
+def difference(spec: IndexTable, what: str, keys: Sequence[Key], then: str) -> str:
+    """The sentence for keys that a check selected; `then`: what mends it."""
+    shown = ", ".join(str(key[0] if len(key) == 1 else key) for key in keys[:SHOWN_KEYS])
+    return (
+        f"{spec.table} and {spec.index_table} differ: {what}, with the keys {shown}; something writes with triggers "
+        f"switched off, or writes {spec.index_table} itself: stop it, then {then}"
+    )
 
 
 def _bare(text: str) -> str:

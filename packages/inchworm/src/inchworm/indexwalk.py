@@ -11,17 +11,17 @@ from typing import Any
 
 from inchworm import ledger, pace
 from inchworm.bounds import READ_LIMIT_S, bound_of
-from inchworm.cursor import Bound, Key, Slice, key_of
+from inchworm.cursor import Key, Slice
 from inchworm.errors import Busy, DeadlineExceeded, StatementRefused, VerificationFailed
 from inchworm.forms import Prepared
-from inchworm.indextable import NOT_HERE, Base, Statements, problem, read_base
+from inchworm.indextable import NOT_HERE, Base, Statements, difference, problem, read_base
 from inchworm.keyset import Keyset
 from inchworm.ledger import Entry
 from inchworm.model import Backfill, IndexTable
 from inchworm.ports import Database, Reads, Rows, Turn
 from inchworm.progress import Counts
 from inchworm.states import Status
-from inchworm.verify import MOST_ROWS, SHOWN_KEYS, Checked
+from inchworm.verify import Checked, selected
 from inchworm.walk import Walk
 
 log = logging.getLogger("inchworm")
@@ -118,18 +118,13 @@ class IndexTableWalk(Walk):
 
     def _verify(self) -> None:
         self._attempt.become(Status.VERIFYING, stage="verify")
-        made = self._statements
-        self._over(made.walk, made.check_rows, partial(self._wrong, "rows without their entry"))
-        self._over(made.entries_walk, made.check_entries, partial(self._wrong, "entries without their row"))
+        for walk, check, what in self._statements.checks():
+            self._over(walk, check, partial(self._wrong, what))
         if not self._standing():
             raise VerificationFailed(f"{self._spec.index_table} was dropped meanwhile; retry makes it anew")
 
     def _wrong(self, what: str, keys: list[Key]) -> None:
-        shown = ", ".join(str(key[0] if len(key) == 1 else key) for key in keys[:SHOWN_KEYS])
-        raise VerificationFailed(
-            f"{self._spec.table} and {self._spec.index_table} differ: {what}, with the keys {shown}; something writes "
-            f"with triggers switched off, or writes {self._spec.index_table} itself: stop it, then retry, which repairs"
-        )
+        raise VerificationFailed(difference(self._spec, what, keys, "retry, which repairs"))
 
     def _over(self, walk: Keyset, check: str, wrong: OnWrong) -> None:
         """The check over a whole table, in slices on read snapshots."""
@@ -137,7 +132,7 @@ class IndexTableWalk(Walk):
         while bound is not None and not checked.ended:
             self._attempt.attend()
             try:
-                checked, keys = self._looked(walk, check, bound, checked)
+                checked, keys = selected(self._db, walk, check, bound, checked, clock=self._clock, stop=self._stop)
             except (DeadlineExceeded, Busy) as fault:
                 if checked.size == 1:
                     raise
@@ -146,20 +141,6 @@ class IndexTableWalk(Walk):
             if keys:
                 wrong(keys)
             self._attempt.keep_lease()
-
-    def _looked(self, walk: Keyset, check: str, bound: Bound, checked: Checked) -> tuple[Checked, list[Key]]:
-        started = self._clock.monotonic()
-        with self._db.snapshot(limit_s=READ_LIMIT_S, stop=self._stop) as reads:
-            rows = reads.select(
-                walk.next_keys(first=checked.at is None), walk.next_params(bound, checked.at, checked.size)
-            ).rows
-            if not rows:
-                return replace(checked, ended=True), []
-            first, last = key_of(rows[0]), key_of(rows[-1])
-            found = reads.select(check, walk.range_params(first, last)).rows
-        quick = self._clock.monotonic() - started < pace.LONGEST_READ_S / 2
-        size = min(checked.size * 2, MOST_ROWS) if quick else checked.size
-        return Checked(last, size), [key_of(row) for row in found]
 
 
 def _swept(sweep: str, rows: Rows, turn: Turn) -> object:

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from inchworm import cursor, ledger, pace
+from inchworm.bounds import bound_of
 from inchworm.clock import Clock, Stop, StopLike, SystemClock
 from inchworm.cursor import Bound, Key
 from inchworm.errors import Busy, DeadlineExceeded, StatementRefused, Stopped, VerificationFailed
+from inchworm.indextable import NOT_HERE, Statements, difference, problem, read_base
 from inchworm.keyset import Keyset
-from inchworm.model import Backfill, Migration
+from inchworm.model import Backfill, IndexTable, Migration
 from inchworm.opening import Target, open_reader
 from inchworm.ports import Database
-from inchworm.verify import Checked, Verifier
+from inchworm.verify import Checked, Verifier, selected
 
 SLICE_LIMIT_S = 10.0
 EVERY = 1 << 62  # no limit
@@ -42,6 +44,8 @@ def recheck(
 
 
 def _one(db: Database, migration: Migration, clock: Clock, stop: StopLike) -> Rechecked:
+    if isinstance(migration, IndexTable):
+        return Rechecked(migration.name, checked=True, problem=_index_table(db, migration, clock, stop))
     if not isinstance(migration, Backfill) or migration.verify is None:
         return Rechecked(migration.name, checked=False)
     source = db if migration.source is None else open_reader(migration.source, clock=clock)
@@ -53,6 +57,42 @@ def _one(db: Database, migration: Migration, clock: Clock, stop: StopLike) -> Re
         if source is not db:
             source.close()
     return Rechecked(migration.name, checked=True)
+
+
+def _index_table(db: Database, spec: IndexTable, clock: Clock, stop: StopLike) -> str | None:
+    """Why an index table is not right, or None."""
+    if db.dialect.name != "sqlite":
+        return NOT_HERE
+    with db.snapshot() as reads:
+        base = read_base(reads, spec.table)
+    if isinstance(base, str) or (wrong := problem(spec, base)):
+        return base if isinstance(base, str) else wrong
+    made = Statements(spec, base)
+    try:
+        if not made.standing():
+            return f"there is no {spec.index_table}"
+    except ValueError as foreign:
+        return str(foreign)
+    for walk, check, what in made.checks():
+        if keys := _selected(db, walk, check, clock, stop):
+            return difference(spec, what, keys, f"make it anew under another name ({'; '.join(spec.drop)})")
+    return None
+
+
+def _selected(db: Database, walk: Keyset, check: str, clock: Clock, stop: StopLike) -> list[Key]:
+    """The keys that the first slice with any selects."""
+    bound, checked = bound_of(db, walk, stop), Checked()
+    while bound is not None and not checked.ended:
+        try:
+            checked, keys = selected(db, walk, check, bound, checked, clock=clock, stop=stop)
+        except (DeadlineExceeded, Busy):
+            if checked.size == 1:
+                raise
+            checked = replace(checked, size=pace.halved(checked.size))
+            continue
+        if keys:
+            return keys
+    return []
 
 
 def _walk(migration: Backfill, source: Database, db: Database, clock: Clock, stop: StopLike) -> None:

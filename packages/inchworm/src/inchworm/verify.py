@@ -15,6 +15,7 @@ from inchworm.statement import parameters
 FIRST_ROWS = 1_000
 MOST_ROWS = 50_000
 SHOWN_KEYS = 5
+READ_LIMIT_S = 10.0  # of a slice; as `bounds.READ_LIMIT_S`
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,3 +74,23 @@ class Verifier:
                 f"verify still selects rows, among them {shown}; if a process that does not maintain the new value "
                 f"wrote them, stop it; then retry"
             )
+
+
+def selected(
+    db: Database, walk: Keyset, check: str, bound: Bound, checked: Checked, *, clock: Clock, stop: StopLike
+) -> tuple[Checked, list[Key]]:
+    """The keys that a check over the bounds of `walk` selects in its next slice.
+
+    Raises DeadlineExceeded, Stopped and other faults.
+    """
+    started = clock.monotonic()
+    with db.snapshot(limit_s=READ_LIMIT_S, stop=stop) as reads:
+        params = walk.next_params(bound, checked.at, checked.size)
+        rows = reads.select(walk.next_keys(first=checked.at is None), params).rows
+        if not rows:
+            return replace(checked, ended=True), []
+        first, last = cursor.key_of(rows[0]), cursor.key_of(rows[-1])
+        found = reads.select(check, walk.range_params(first, last)).rows
+    quick = clock.monotonic() - started < pace.LONGEST_READ_S / 2
+    size = min(checked.size * 2, MOST_ROWS) if quick else checked.size
+    return Checked(last, size), [cursor.key_of(row) for row in found]
