@@ -209,6 +209,23 @@ def test_a_small_table_that_is_read_whole_is_no_reason_to_ask_for_the_index_it_h
     assert not any(line.startswith("SCAN") for line in lines)
 
 
+def test_partitions_go_by_the_name_of_their_table(db: str, harness: PostgresHarness) -> None:
+    harness.execute(
+        db,
+        "create table pt (id bigint primary key, a bigint, b bigint) partition by range (id)",
+        "create table pt1 partition of pt for values from (0) to (5000)",
+        "create table pt2 partition of pt for values from (5000) to (100000)",
+        "insert into pt select n, n from generate_series(1, 20000) n",
+        "analyze pt",
+    )
+    update = "update pt set b = (select count(*) from pt o where o.a = pt.a) where id between :first and :last"
+    plan = planned(db, inchworm.Backfill(name="pt", table="pt", update=update))
+    assert plan.refused
+    assert "update reads all of pt (20,000 rows)" in sentences(plan, Severity.ERROR)[0]
+    assert "on pt (a" in plan.findings[0].todo
+    assert "pt1" not in plan.findings[0].todo
+
+
 def test_a_plan_is_spelled_as_scans_and_searches() -> None:
     leaf = {"Plan Rows": 5, "Relation Name": "t", "Alias": "a"}
     seq = leaf | {"Node Type": "Seq Scan"}

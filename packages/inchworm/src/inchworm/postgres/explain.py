@@ -1,6 +1,6 @@
 """Spell a plan of PostgreSQL's as lines that `advice` reads: SCAN for all of a table, SEARCH where an index leads.
 
-Pure: EXPLAIN (FORMAT JSON) in, one line per node out, indentation left out.
+Pure: EXPLAIN (FORMAT JSON) in, one line per node out, indentation left out. Partitions go by the name of their table.
 """
 
 import json
@@ -10,10 +10,13 @@ from typing import Any
 Node = Mapping[str, Any]
 
 
-def plan_lines(text: str) -> tuple[str, ...]:
-    """The nodes of each plan, outermost first. ValueError when the text is not such a plan."""
+def plan_lines(text: str, roots: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The nodes of each plan, outermost first. roots: partitions to the tables that statements name.
+
+    ValueError when the text is not such a plan.
+    """
     try:
-        return tuple(line for each in json.loads(text) for line in _lines(each["Plan"]))
+        return tuple(line for each in json.loads(text) for line in _lines(each["Plan"], roots or {}))
     except (KeyError, TypeError) as problem:
         raise ValueError(f"{text[:80]!r} is not a plan of PostgreSQL's") from problem
 
@@ -23,13 +26,15 @@ def scanned(lines: tuple[str, ...]) -> int:
     return sum(line.startswith("SCAN ") for line in lines)
 
 
-def _lines(node: Node) -> Iterator[str]:
+def _lines(node: Node, roots: Mapping[str, str]) -> Iterator[str]:
     kind = str(node["Node Type"])
-    inner = list(node.get("Plans", ()))
+    if node.get("Relation Name") in roots:
+        root = roots[node["Relation Name"]]
+        node = {**node, "Relation Name": root, "Alias": root}
     yield _ACCESS.get(kind, _other)(node, kind)
-    for child in inner:
-        if kind != "Bitmap Heap Scan":
-            yield from _lines(child)
+    if kind != "Bitmap Heap Scan":
+        for child in node.get("Plans", ()):
+            yield from _lines(child, roots)
 
 
 def _table(node: Node) -> str:

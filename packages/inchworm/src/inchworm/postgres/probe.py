@@ -170,5 +170,6 @@ class _Undo(Exception):
 
 
 def _explained(reads: Reads, sql: str, params: Params) -> tuple[str, ...]:
+    roots = {str(name): str(root) for name, root in reads.select(SQL["partitions"], {}).rows}
     row = reads.select(f"{SQL['explain']}\n{sql}", params).one()
-    return plan_lines(str(row[0])) if row else ()
+    return plan_lines(str(row[0]), roots) if row else ()

@@ -28,6 +28,10 @@ where relkind in ('r', 'm', 't', 'i')
 -- name: explain
 explain (format json)
 
+-- name: partitions
+select c.relname, r.relname from pg_class as c join pg_class as r on r.oid = pg_partition_root(c.oid)
+where c.relispartition and c.relkind in ('r', 'f') and pg_table_is_visible(c.oid)
+
 -- name: table
 select
   (select json_agg(attname order by attnum)::text from pg_attribute
