@@ -93,15 +93,21 @@ def test_a_screen_reader_is_not_told_every_figure(tab: Open) -> None:
         """() => {
           window.spoken = [];
           const loud = (node) => !(node instanceof Element ? node : node.parentElement)?.closest('[aria-live="off"]');
-          const heed = (changes) => window.spoken.push(...changes.map(({ target }) => target).filter(loud).map(String));
+          const said = ({ target, addedNodes }) => (addedNodes.length ? [...addedNodes] : [target]);
+          const text = (node) => node.textContent.trim();
+          const heed = (changes) => window.spoken.push(...changes.flatMap(said).filter(loud).map(text).filter(Boolean));
           const all = { subtree: true, childList: true, characterData: true };
           new MutationObserver(heed).observe(document.querySelector("[role=status]"), all);
         }"""
     )
-    for done in (2, 3, 4):
-        tell(page, migration(rowsProcessed=done, rate=1000.0 * done, etaSeconds=90 - done))
+    for done, reason in ((2, None), (3, REASON), (4, REASON.replace("50", "40"))):
+        tell(page, migration(rowsProcessed=done, rate=1000.0 * done, etaSeconds=90 - done, reason=reason))
         expect(page.get_by_role("status")).to_contain_text(f"{done} / 1,500,000")
     assert page.evaluate("window.spoken") == []
+    tell(page, migration(status="paused", rowsProcessed=4))
+    expect(page.get_by_role("status")).to_contain_text("paused")
+    assert page.evaluate("window.spoken.length") > 0
+    expect(page.get_by_role("status")).to_have_attribute("aria-atomic", "false")  # one line, not all of them again
 
 
 def test_what_waits_for_an_operator_does_not_look_as_if_it_ran(tab: Open) -> None:

@@ -7,12 +7,15 @@ import { fit } from "../text.js";
 import { inWords, linesNow, migrations, refreshMigrations, SHOWN, waiting } from "../migrations.js";
 import { askMigration, operatorKey } from "../operator.js";
 
-/** Always in the document, so that screen readers know the region before it speaks. */
+/**
+ * Always in the document, so that screen readers know the region before it speaks. They are told of lines that come and
+ * of states that change, not of figures or throttling, which change all the time.
+ */
 export function Banner() {
   const lines = linesNow(now.value);
   const { error, list } = migrations.value;
   const more = lines.length ? waiting(list) : 0;
-  return html`<div class="banner" role="status" aria-label="Changes of stored data">
+  return html`<div class="banner" role="status" aria-atomic="false" aria-label="Changes of stored data">
     ${error && html`<div class="notice bad"><strong>The state of data migrations cannot be read.</strong> ${fit(error, 200)}</div>`}
     ${lines.map((migration) => html`<${Line} key=${migration.name} migration=${migration} />`)}
     ${more > 0 && html`<div class="notice more">${more} more ${more === 1 ? "waits for its" : "wait for their"} turn</div>`}
@@ -28,7 +31,7 @@ function Line({ migration }) {
       <strong>${inWords(name)}</strong>
       <span>${status === "done" ? "done" : SHOWN[status]}</span>
       ${failed && errorMessage && html`<span class="notice-error">${fit(errorMessage, 300)}</span>`}
-      ${!failed && reason && status !== "done" && html`<span class="notice-reason">${fit(reason, 120)}</span>`}
+      ${!failed && reason && status !== "done" && html`<span class="notice-reason" aria-live=${status === "running" ? "off" : undefined}>${fit(reason, 120)}</span>`}
       <span class="notice-figures num" aria-live="off">${figures(migration)}</span>
     </div>
     ${failed && operatorKey.value && html`<${Verbs} name=${name} />`}
