@@ -1,6 +1,8 @@
 """Who may do what, and how many live connections an address may have."""
 
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from hopscope.api.access import Streams
 from hopscope.api.application import ROUTES
 from hopscope.app.reader import WeakKey, create_app
 from hopscope.config.settings import Settings
+from hopscope.store.connection import open_writer
 
 Start = Callable[..., Any]
 
@@ -135,3 +138,28 @@ def test_a_page_of_a_listed_origin_may_read_the_api_in_a_browser(mesh: Mesh, sta
 def test_without_listed_origins_no_other_page_may_read_the_api(mesh: Mesh, start: Start) -> None:
     answer = start().get("/api/stats", headers={"Origin": "https://other.example"})
     assert {"access-control-allow-origin", "vary"}.isdisjoint(answer.headers)
+
+
+def cut(database: Path) -> None:
+    with database.open("r+b") as file:
+        file.truncate(5000)
+
+
+def newer(database: Path) -> None:
+    with closing(open_writer(str(database))) as db:
+        db.execute("update meta set value = '999' where key = 'schema_version'")
+
+
+@pytest.mark.parametrize("spoil", [Path.unlink, cut, newer])
+def test_a_request_of_an_operator_that_no_database_can_take_is_no_defect(
+    database: Path, start: Start, tmp_path: Path, spoil: Callable[[Path], None]
+) -> None:
+    Mesh(database).close()
+    spoil(database)
+    (tmp_path / "history.db").touch()
+    client = start(api_key=KEY, import_dir=str(tmp_path))
+    paths = ["/api/admin/migrations/x/pause"] + (["/api/admin/imports"] if database.exists() else [])
+    for path in paths:
+        answer = client.post(path, json={"file": "history.db"}, headers={"X-API-Key": KEY})
+        assert answer.status_code in {404, 503}, answer.text
+        assert str(tmp_path) not in answer.text

@@ -50,6 +50,7 @@ def test_operations_for_operators_describe_their_refusal(start: Start) -> None:
     assert "403" in paths["/api/perf/reset"]["post"]["responses"]
     assert "403" not in paths["/api/packets"]["get"]["responses"]
     assert {"404", "409"} <= set(paths["/api/nodes/{key}"]["get"]["responses"])
+    assert {"404", "409"} <= set(paths["/api/admin/migrations/{name}/{verb}"]["post"]["responses"])
 
 
 def test_the_paths_of_the_contract_are_described(start: Start) -> None:

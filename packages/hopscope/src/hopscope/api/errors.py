@@ -7,8 +7,10 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from hopscope import log
-from hopscope.store.errors import StoreUnavailable
+from hopscope.store.connection import DatabaseMissing
+from hopscope.store.errors import StoreDamaged, StoreUnavailable
 from hopscope.store.pool import CannotRead
+from hopscope.store.schema import SchemaError
 
 RETRY_AFTER_S = "2"
 
@@ -47,6 +49,11 @@ def unavailable(_request: Request[Any, Any, Any], error: CannotRead | StoreUnava
     return answer(str(error), 503, {"Retry-After": RETRY_AFTER_S})
 
 
+def missing(_request: Request[Any, Any, Any], _error: DatabaseMissing) -> Response[Any]:
+    """503 to an operator's request when there is nothing to leave it in."""
+    return answer("there is no database yet: start the writer", 503, {"Retry-After": RETRY_AFTER_S})
+
+
 def fail(request: Request[Any, Any, Any], _error: Exception) -> Response[Any]:
     """500 without details; the log has them."""
     log.exception("request_failed", method=request.method, path=request.url.path)
@@ -71,5 +78,8 @@ HANDLERS: dict[int | type[Exception], Any] = {
     HTTPException: refuse,
     CannotRead: unavailable,
     StoreUnavailable: unavailable,
+    StoreDamaged: unavailable,
+    SchemaError: unavailable,
+    DatabaseMissing: missing,
     Exception: fail,
 }

@@ -18,6 +18,7 @@ from hopscope.api.errors import BadRequest, NotFound
 from hopscope.migrations import operating, report
 from hopscope.migrations.operating import NoSuchMigration, RequestRefused
 from hopscope.store import imports, ledger
+from hopscope.store.errors import translated
 from hopscope.store.pool import Snapshot
 
 FILES_SHOWN = 200
@@ -78,7 +79,8 @@ def list_files(context: Given) -> dict[str, Any]:
 def ask_for_import(context: Given, data: JSONBody[ImportFile]) -> Response[Asked]:
     """Ask the writer to import a file of the configured import directory."""
     path = _inside(context.settings.import_dir, data.file)
-    number = operating.ask_for_import(context.settings.database, path, by="api", now_ms=context.now_ms())
+    with translated():
+        number = operating.ask_for_import(context.settings.database, path, by="api", now_ms=context.now_ms())
     return Response(Asked("import", number=number), status_code=202)
 
 
@@ -102,6 +104,7 @@ def _inside(directory: str | None, name: str) -> Path:
     sync_to_thread=True,
     status_code=202,
     tags=["migrations"],
+    raises=[Refused],
 )
 def ask_migration(
     context: Given,
@@ -110,7 +113,8 @@ def ask_migration(
 ) -> Response[Asked]:
     """pause, resume, cancel, retry or acknowledge a migration. 404: no such one; 409: not in its present state."""
     try:
-        operating.ask(context.settings.database, name, verb, by="api")
+        with translated():
+            operating.ask(context.settings.database, name, verb, by="api")
     except NoSuchMigration as problem:
         raise NotFound(str(problem)) from problem
     except RequestRefused as problem:
