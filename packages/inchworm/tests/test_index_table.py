@@ -13,6 +13,7 @@ import pytest
 
 import inchworm
 from inchworm import DefinitionError, IndexBuild, IndexTable, Report, Status, Stop
+from inchworm.errors import Busy, DatabaseBroken, DatabaseFault, DeadlineExceeded, DiskFull
 from inchworm.model import TRIGGERS
 from inchworm.plan import MigrationPlan, plan_migrations
 from inchworm.recheck import recheck
@@ -281,6 +282,29 @@ def test_killed_at_any_step_its_making_goes_on_and_every_entry_is_right(harness:
     assert kills >= 20
     assert wrong(harness, target) == []
     assert go(harness, target, by_sender())["by_sender_v1"].status is Status.DONE
+
+
+@pytest.mark.parametrize("fault", [Busy, DatabaseBroken, DiskFull, DeadlineExceeded])
+@pytest.mark.parametrize("what", ["begin", "execute", "commit", "committed", "select"])
+def test_a_passing_fault_at_any_step_leaves_it_right_or_failed_and_then_a_retry_makes_it_right(
+    harness: SqliteHarness, fault: type[DatabaseFault], what: str
+) -> None:
+    target, count = packets(harness, 100), 0
+
+    def step(now: str, sql: str) -> None:
+        nonlocal count
+        if now == what and made(harness, target) and (what != "select" or "packets" in sql):
+            count += 1
+            if count in (1, 2, 5, 9):
+                raise fault("injected")
+
+    outcome = go(harness, target, by_sender(), step=step)["by_sender_v1"]
+    assert count
+    if outcome.status is Status.FAILED:
+        assert outcome.error
+        assert suite.ask(harness, target, "by_sender_v1", "retry") == "pending"
+    assert go(harness, target, by_sender())["by_sender_v1"].status is Status.DONE
+    assert wrong(harness, target) == []
 
 
 def test_of_two_runners_the_overtaken_one_makes_and_enters_nothing_more(harness: SqliteHarness) -> None:
