@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from browsing import Open
 
 from hopscope.web import STATIC
 
@@ -90,3 +91,31 @@ def test_no_two_payload_types_and_no_two_roles_share_a_shape() -> None:
     assert roles
     of_roles = re.findall(r'"([^"]+)"', roles[1])
     assert len(set(of_roles)) == len(of_roles) == 4
+
+
+@pytest.mark.chromium
+@pytest.mark.parametrize("theme", ["light", "dark"])
+@pytest.mark.parametrize("name", ["Use for this tab", "Auto", "Forget key"])
+def test_a_button_stays_readable_under_the_pointer(tab: Open, theme: str, name: str) -> None:
+    page = tab("/system", color_scheme=theme, reduced_motion="reduce")
+    page.get_by_role("button", name="Operator key…").click()
+    if name == "Forget key":
+        page.get_by_label("Operator key").fill("a-long-operator-key-7391")
+        page.keyboard.press("Enter")
+    button = page.get_by_role("button", name=name)
+    button.hover()
+    page.wait_for_timeout(50)  # the shortened transition
+    ink, ground = button.evaluate(
+        """button => {
+          const pen = document.createElement("canvas").getContext("2d");
+          const seen = (color) => {
+            pen.fillStyle = color;
+            pen.fillRect(0, 0, 1, 1);
+            return [...pen.getImageData(0, 0, 1, 1).data].slice(0, 3).map((part) => part / 255);
+          };
+          const style = getComputedStyle(button);
+          seen(getComputedStyle(button.closest(".nav, .main")).backgroundColor);
+          return [style.color, style.backgroundColor].map(seen);
+        }"""
+    )
+    assert contrast(tuple(ink), tuple(ground)) >= TEXT
