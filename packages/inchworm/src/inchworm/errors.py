@@ -17,8 +17,8 @@ class DefinitionChanged(InchwormError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            f"{name}: its definition changed after it had begun; restore the old one, give the new one a new name, "
-            f"or ask for `retry`, which starts the new definition from the first key"
+            "its definition changed after it had begun; restore the old one, give the new one a new name, "
+            "or ask for `retry`, which starts the new definition from the first key"
         )
         self.name = name
 

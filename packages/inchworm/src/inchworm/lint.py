@@ -206,7 +206,7 @@ def _few_rows(facts: Facts) -> Iterator[Finding]:
 
 def _not_sampled(facts: Facts) -> Iterator[Finding]:
     if facts.samples.problem is not None:
-        yield Finding(Severity.NOTE, facts.migration.name, f"no forecast: {facts.samples.problem}")
+        yield Finding(Severity.NOTE, facts.migration.name, f"not everything was sampled: {facts.samples.problem}")
 
 
 def _multiplied(facts: Facts, target: Schema) -> Iterator[Finding]:

@@ -11,7 +11,7 @@ from inchworm import cursor, ledger
 from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
 from inchworm.cost import Pair
 from inchworm.cursor import Bound
-from inchworm.errors import Busy, DeadlineExceeded, PlanRefused, RowRefused, StatementRefused
+from inchworm.errors import Busy, DeadlineExceeded, DefinitionChanged, PlanRefused, RowRefused, StatementRefused
 from inchworm.findings import Finding, Severity, worst_first
 from inchworm.forecast import FRAME_HEADER, Forecast, Measured, Range, forecast
 from inchworm.indextable import NOT_HERE, read_base
@@ -30,6 +30,7 @@ from inchworm.statement import parameters, update_shape
 from inchworm.states import Status
 
 COUNT_LIMIT_S = 0.3
+UNFIT_KEY = "choose a key that is unique and never NULL"
 RECORD_PATIENCE_S = 5.0
 
 
@@ -190,6 +191,8 @@ class _Planner:
     def plan(self, migration: Migration) -> MigrationPlan:
         if self._is_done(migration.name):
             return _noted(migration.name, "is done; nothing is left to plan")
+        if _began_otherwise(self._known.get(migration.name), migration):
+            return _refused(migration.name, str(DefinitionChanged(migration.name)), "")
         db = self._place.db
         if isinstance(migration, IndexTable):
             return self._index_table(migration, db)
@@ -210,7 +213,8 @@ class _Planner:
         name = migration.name
         try:
             if problem := source.key_problem(migration.table, migration.keys):
-                return _refused(name, problem, "choose a key that is unique and never NULL")
+                unfit = "NULL" in problem or "unique" in problem
+                return _refused(name, problem, UNFIT_KEY if unfit else "correct the definition; nothing was changed")
             bound = self._bound(source, migration)
             if bound is None:
                 return _noted(name, "the table is empty; nothing has to be done")
@@ -219,7 +223,7 @@ class _Planner:
             samples = sampler.take(bound)
             statements = _explained(migration, samples, bound, keyed, target)
         except (StatementRefused, RowRefused) as problem:
-            return _refused(name, str(problem), "correct the statement; nothing was changed")
+            return _refused(name, str(problem), "correct the definition; nothing was changed")
         except Busy as problem:
             return _noted(name, f"was not measured, because another session keeps the table locked: {problem}")
         total = self._total(source, migration, bound)
@@ -260,6 +264,13 @@ class _Planner:
 def _span(bound: Bound) -> int | None:
     low, high = bound.low[0], bound.high[0]
     return high - low + 1 if len(bound.low) == 1 and isinstance(low, int) and isinstance(high, int) else None
+
+
+def _began_otherwise(entry: Entry | None, migration: Migration) -> bool:
+    """Whether a run would refuse it for that, as the runner does; a retry begins the new definition anew."""
+    if entry is None or entry.attempts == 0 or entry.stage in ("retry", "restart"):
+        return False
+    return entry.fingerprint not in (None, migration.fingerprint)
 
 
 def _noted(name: str, sentence: str) -> MigrationPlan:

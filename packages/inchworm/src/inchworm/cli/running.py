@@ -18,6 +18,7 @@ from inchworm.cli.options import with_budget, with_database, with_json, with_mig
 from inchworm.cli.signals import Signalled, stop_on_signals
 from inchworm.cli.tables import findings_lines, one_line, report_lines
 from inchworm.errors import PlanRefused, Stopped
+from inchworm.findings import Severity
 from inchworm.model import Migration
 from inchworm.plan import plan_migrations, record
 from inchworm.progress import Progress
@@ -56,7 +57,7 @@ def run(
     done_before = _look_around(database, migrations, waits=not no_wait)
     with stop_on_signals() as signalled, Shown() as shown:
         if not no_plan:
-            _look_first(database, migrations, stall_budget_ms, signalled)
+            _look_first(database, migrations, stall_budget_ms, signalled, done_before)
         report = Runner(
             database,
             migrations,
@@ -85,7 +86,13 @@ def _look_around(database: str, migrations: Sequence[Migration], *, waits: bool)
     return frozenset(s.name for s in found if s.status is Status.DONE)
 
 
-def _look_first(database: str, migrations: Sequence[Migration], stall_budget_ms: float, signalled: Signalled) -> None:
+def _look_first(
+    database: str,
+    migrations: Sequence[Migration],
+    stall_budget_ms: float,
+    signalled: Signalled,
+    done_before: frozenset[str],
+) -> None:
     """Plan, keep the forecasts, and leave when something is refused or a signal came."""
     try:
         found = plan_migrations(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
@@ -95,6 +102,10 @@ def _look_first(database: str, migrations: Sequence[Migration], stall_budget_ms:
         if signalled.number is None:
             raise
         click.get_current_context().exit(SIGNALLED + signalled.number)
+    for one in () if found.refused else found.migrations:
+        unmeasured = one.forecast is None and one.name not in done_before
+        known = [f for f in one.findings if f.severity is Severity.WARNING or unmeasured]
+        click.echo("\n".join(findings_lines(known)), err=True, nl=bool(known))
     if found.refused:
         for one in found.migrations:
             click.echo("\n".join(findings_lines(one.findings)), err=True, nl=bool(one.findings))
