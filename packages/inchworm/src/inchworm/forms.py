@@ -61,12 +61,15 @@ class Counter:
         self.shapes: Sequence[UpdateShape] = own
 
     def values(self, reads: Reads, piece: Slice) -> Values:
-        """The values, by key, of the columns that the migration sets; also brings their pages into the cache."""
-        if not self.columns:
-            return {}
-        found = reads.select(self._walk.touch(self.columns), self._walk.range_params(piece.first, piece.last))
+        """The values, by key, of the columns that the migration sets."""
         width = len(self._walk.key)
-        return {_key(row[:width]): tuple(row[width:]) for row in found.rows}
+        return {_key(row[:width]): tuple(row[width:]) for row in self.touch(reads, piece)}
+
+    def touch(self, reads: Reads, piece: Slice) -> Sequence[tuple[SqlValue, ...]]:
+        """Read the rows about to be changed, which brings their pages into the cache: keys, then the columns set."""
+        if not self.columns:
+            return ()
+        return reads.select(self._walk.touch(self.columns), self._walk.range_params(piece.first, piece.last)).rows
 
     def hold(self, turn: Turn, piece: Slice) -> None:
         """Keep the rows of the slice from being changed by others until the turn ends."""
@@ -85,7 +88,7 @@ class UpdateForm:
 
     def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
         del keyed
-        self._counter.values(target, piece)
+        self._counter.touch(target, piece)
         return Prepared()
 
     def perform(self, turn: Turn, piece: Slice, prepared: Prepared) -> Counts:
@@ -124,7 +127,7 @@ class ComputeForm:
         self._walk = whole
 
     def prepare(self, keyed: Reads, target: Reads, piece: Slice) -> Prepared:
-        self._counter.values(target, piece)
+        self._counter.touch(target, piece)
         relied_on = self._relied_on(keyed, piece)
         rows, skipped = self._computed(keyed, piece.first, piece.last)
         self._check_known(keyed, piece, rows)
