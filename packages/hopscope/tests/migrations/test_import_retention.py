@@ -101,6 +101,28 @@ def test_what_retention_would_drop_is_left_out_and_counted_by_that_name(
     assert dropped(store) == Dropped(0, 0)
 
 
+@pytest.mark.parametrize(
+    ("times", "kept"),
+    [
+        ((OLD, "2026-04-19T00:00:00Z"), False),
+        (("2026-04-19 00:00:00", "garbage"), False),
+        (("2026-04-19T00:00:00Z", RECENT), True),
+        ((OLD, "2026-05-20T00:00:00.250Z"), True),
+        ((OLD * 1000,), True),  # not recognised as old: retention takes it afterwards
+    ],
+)
+def test_times_of_every_format_say_whether_a_packet_is_kept(
+    times: tuple[object, ...], kept: bool, store: apsw.Connection, source: CoreScopeFile, bring_keeping: Keeping
+) -> None:
+    packet = source.transmission(ack(1), OLD)
+    for number, at in enumerate(times):
+        source.observation(packet, source.observer(f"{number:02X}" * 32), at)
+    found = bring_keeping(source.path)
+    assert counts(found, "transmissions") == ((1, 0, 0) if kept else (0, 0, 1))
+    assert store.execute("select count(*) from transmissions").get == int(kept)
+    assert report.accounted_for(found, ledger.rows(store))
+
+
 def test_a_packet_that_retention_dropped_comes_back_with_what_is_newer(
     store: apsw.Connection, source: CoreScopeFile, bring_keeping: Keeping
 ) -> None:

@@ -41,9 +41,14 @@ case when coalesce(t.first_seen, '') not glob '[12]*'
      then (select min(o.timestamp) from observations o where o.transmission_id = t.id) end
 
 -- name: forgotten
--- whether nobody heard it since {keep_from} (seconds); one without observations is never dropped. A time that is no
--- number, or milliseconds, is greater than any number of seconds: such a packet comes along.
-coalesce((select max(o.timestamp) from observations o where o.transmission_id = t.id) < {keep_from}, 0)
+-- whether nobody heard it since {keep_from} (seconds); one without observations is never dropped. Numbers sort before
+-- text, so that a newest time which is a number comes from one seek; milliseconds are greater than any second, and such
+-- a packet comes along.
+coalesce((
+    select iif(typeof(l.newest) <> 'text', l.newest, (
+               select max(iif(typeof(o.timestamp) = 'text', unixepoch(o.timestamp), o.timestamp))
+                 from observations o where o.transmission_id = t.id)) < {keep_from}
+      from (select max(o.timestamp) as newest from observations o where o.transmission_id = t.id) l), 0)
 
 -- name: newer
 -- the keys of an import that begins behind an earlier one: a walk over the whole table would read and count the old ones
