@@ -1,6 +1,7 @@
 """gzip and HEAD: fewer bytes, the same answers."""
 
 import gzip
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -35,6 +36,15 @@ GZIP = {"Accept-Encoding": "gzip"}
 )
 def test_gzip_is_for_those_who_ask_for_it(header: str, wanted: bool) -> None:
     assert encoding.accepts_gzip(header.encode()) is wanted
+
+
+@pytest.mark.parametrize(
+    "header", [b"a" * 60_000 + b" b", b"gzip" + b" " * 60_000 + b"x", b"a;q=" + b"1" * 60_000, b"," * 60_000]
+)
+def test_a_hostile_header_is_read_in_one_pass(header: bytes) -> None:
+    began = time.thread_time()
+    assert not encoding.accepts_gzip(header)
+    assert time.thread_time() - began < 1.0, "not each byte beside each other, which takes minutes"
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,6 @@ LIST_LEVEL, FILE_LEVEL = 1, 9  # lists are compressed for each commit, files onc
 GZIP_WINDOW = 31  # zlib's way of saying: 32 kB and a gzip header
 
 _TEXT = re.compile(rb"text/|application/(?:[a-z.-]+\+)?(?:json|javascript)|image/svg\+xml", re.IGNORECASE)
-_CODING = re.compile(rb"\s*([^;,\s]+)\s*(?:;\s*q\s*=\s*([0-9.]+)\s*)?(?:,|$)")
 
 
 def worth(content_type: bytes, size: int) -> bool:
@@ -23,7 +22,7 @@ def worth(content_type: bytes, size: int) -> bool:
 
 def accepts_gzip(header: bytes) -> bool:
     """Whether an Accept-Encoding wants gzip: named, or by `*`, and not with q=0. Absent: no (RFC 9110, 12.5.3)."""
-    said = {coding.lower(): _quality(quality) for coding, quality in _CODING.findall(header)}
+    said = dict(_coding(part) for part in header.lower().split(b","))
     return said.get(b"gzip", said.get(b"x-gzip", said.get(b"*", 0.0))) > 0
 
 
@@ -44,8 +43,11 @@ def known(if_none_match: bytes, etag: bytes) -> bool:
     return b"*" in tags or etag.removeprefix(b"W/") in tags
 
 
-def _quality(text: bytes) -> float:
+def _coding(part: bytes) -> tuple[bytes, float]:
+    """`gzip;q=0.5` as (b"gzip", 0.5)."""
+    name, _, parameter = part.partition(b";")
+    key, _, value = parameter.partition(b"=")
     try:
-        return float(text) if text else 1.0
+        return name.strip(), float(value) if key.strip() == b"q" else 1.0
     except ValueError:
-        return 0.0
+        return name.strip(), 0.0
