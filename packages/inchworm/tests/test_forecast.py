@@ -122,6 +122,15 @@ def test_a_walk_that_is_not_reckoned_to_its_end_goes_on_as_it_was() -> None:
     assert longer.peak_pages == long.peak_pages
 
 
+def test_where_the_lock_wakes_its_waiters_only_a_crowd_gets_gaps() -> None:
+    def waited(others: Others) -> float:
+        return walk(20_000, Costs(read_s=2e-6, hold_s=150e-6, turn_s=0.0006), RULES, others).waited_s
+
+    assert waited(Others(woken=True)) == waited(Others(strangers=True, woken=True)) == 0.0
+    assert waited(Others(strangers=True)) > waited(ALONE) > 0.0
+    assert waited(replace(CROWD, woken=True)) == waited(CROWD) > 0.0
+
+
 def test_a_slice_that_the_deadline_stops_is_reckoned_and_tried_smaller() -> None:
     found = walk(1_000, Costs(read_s=0.0, hold_s=0.004, turn_s=0.0), RULES)
     assert found.rows == 1_000

@@ -100,10 +100,11 @@ class Costs:
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """Who else writes: `strangers`, and how many steps of `pace.gap`'s crowd they make."""
+    """Who else writes: `strangers`, how many steps of `pace.gap`'s crowd they make, and whether the lock wakes them."""
 
     strangers: bool = False
     crowd: int = 0
+    woken: bool = False
 
 
 ALONE = Others()
@@ -163,7 +164,7 @@ class _Loop:
         if stopped:
             self._size = pace.halved(rows)
             return
-        self._gap_s = pace.gap(facts, crowded_s=self._crowded_s)
+        self._gap_s = pace.gap(facts, crowded_s=self._crowded_s, wakes_waiters=self._others.woken)
         self._size = pace.next_rows(self._rules, self._size, facts)
         self._write(LEDGER_PAGES + rows * costs.pages)
 
@@ -193,12 +194,20 @@ def _prolonged(half: Walked, whole: Walked, rows: int) -> Walked:
     )
 
 
-def forecast(measured: Measured, rules: Pace) -> Forecast:
-    """Walk it alone at the lowest and the likely costs, and at the highest among a crowd that competes for the lock."""
+def forecast(measured: Measured, rules: Pace, *, wakes_waiters: bool = False) -> Forecast:
+    """Walk it alone at the lowest and the likely costs, and at the highest among a crowd that competes for the lock.
+
+    wakes_waiters: see ports.Dialect; no gaps are then needed but for a crowd.
+    """
 
     def walked(read_s: float, hold_s: float, others: Others) -> Walked:
         turn_s = TURN_OVERHEAD_S + (0.0 if measured.wal else JOURNAL_COMMIT_S)
-        return walk(measured.rows, Costs(read_s, hold_s, turn_s, measured.pages_per_row or 0.0), rules, others)
+        return walk(
+            measured.rows,
+            Costs(read_s, hold_s, turn_s, measured.pages_per_row or 0.0),
+            rules,
+            replace(others, woken=wakes_waiters),
+        )
 
     low = walked(measured.read_s.low, measured.hold_s.low, ALONE)
     likely = walked(measured.read_s.likely, measured.hold_s.likely, ALONE)

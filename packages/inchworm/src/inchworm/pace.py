@@ -101,7 +101,7 @@ def crowded(crowded_s: float, hold_s: float, free_s: float) -> float:
     return hold_s + (crowded_s if free_s < 0.99 * LISTEN_S else 0.0)  # a clock may round the pause down
 
 
-def gap(turned: Turned, *, crowded_s: float) -> float:
+def gap(turned: Turned, *, crowded_s: float, wakes_waiters: bool = False) -> float:
     """Seconds for which the lock stays free after a turn; time spent on computing the next slice counts as free.
 
     With a stranger: 1.2 times the delay in force after a wait as long as our hold, so that one that began to wait
@@ -109,7 +109,11 @@ def gap(turned: Turned, *, crowded_s: float) -> float:
     it to each other and back off to looks 100 ms apart, each of which fails as often as the lock is taken. (Measured
     with three strangers at 50 writes/s: after one slow fsync their backlog keeps the lock busy by itself, idle control
     included, 60-630 ms; what we can do is to add little to it: a turn of 6 ms in 20 more than doubled that wait.)
+
+    Where the database wakes who waits for the lock (wakes_waiters, see ports.Dialect) none is left, but for a crowd.
     """
+    if wakes_waiters and not turned.crowd:
+        return 0.0
     if turned.strangers:
         return min(LONGEST_GAP_S, 1.2 * delay_in_force(turned.hold_s) * 2.0 ** min(turned.crowd, MOST_CROWD))
     return LISTEN_S if crowded_s >= CROWD_S else 0.0

@@ -230,8 +230,9 @@ class _Planner:
         facts = Facts(migration, statements, samples, total, self._coming)
         found = lint(facts, keyed, target)
         measured = _measured(migration, sampler, samples, total, target) if found.measured else None
-        expected = forecast(measured, place.rules) if measured is not None else None
-        if expected is not None and place.db.dialect.wakes_waiters:
+        wakes = place.db.dialect.wakes_waiters
+        expected = forecast(measured, place.rules, wakes_waiters=wakes) if measured is not None else None
+        if expected is not None and wakes:
             expected = _beside_versions(expected, migration, samples, target, place.rules)
         blind = [Finding(Severity.WARNING, name, why) for why in {keyed.blind(), target.blind()} if why is not None]
         return MigrationPlan(name, worst_first([*found.findings, *blind]), statements, samples, expected)

@@ -171,8 +171,8 @@ class Turns:
         """Set the gap from a turn's measured hold, and give the facts for choosing the next slice."""
         now = self.clock.monotonic()
         facts = Turned(rows, hold_s, read_s, self._strangers(now), self.lock.crowd)
-        queued = self.db.dialect.wakes_waiters and not self.lock.crowd
-        self.lock.gap_s = 0.0 if queued else pace.gap(facts, crowded_s=self.lock.crowded_s)
+        wakes = self.db.dialect.wakes_waiters
+        self.lock.gap_s = pace.gap(facts, crowded_s=self.lock.crowded_s, wakes_waiters=wakes)
         return facts
 
     def _strangers(self, now: float) -> bool:
