@@ -153,6 +153,11 @@ def test_status_json_has_every_key_and_null_where_nothing_is_known(call: Call) -
     assert first["startedAt"].endswith("Z")
 
 
+def test_json_has_no_more_digits_than_were_measured(call: Call) -> None:
+    assert re.search(r"\d\.\d{4}", call("run", "--no-plan", "--json", "moves:ALL").stdout) is None
+    assert re.search(r"\d\.\d{4}", call("status", "--json").stdout) is None
+
+
 def test_status_parks_a_name_that_the_code_does_not_define(call: Call, db: str) -> None:
     call("run", "moves:ALL")
     with writing(db) as connection:

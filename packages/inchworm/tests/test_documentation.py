@@ -180,6 +180,12 @@ def test_every_module_stands_in_the_map_of_the_package() -> None:
     assert not missing, missing
 
 
+def test_an_application_that_configures_no_logging_is_told_no_bare_event_names() -> None:
+    code = "import logging, inchworm; logging.getLogger('inchworm').warning('inchworm.version', extra={'warning': 'x'})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+
+
 def test_importing_it_loads_no_database_driver() -> None:
     code = "import sys, inchworm; print({'sqlite3', 'apsw', 'psycopg', 'click'} & set(sys.modules))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -58,3 +58,21 @@ def test_reasons_become_a_bounded_set_of_labels(db: str) -> None:
         '"paused"} 50.0',
         '"stall budget"} 3.5',
     ]
+
+
+@pytest.mark.parametrize(
+    ("reason", "label"),
+    [
+        ("quiet hours until 23:30", "quiet hours"),
+        ("cancelled by ann", "cancelled"),
+        ("failed", "failed"),
+        ("interrupted: SIGTERM", "interrupted"),
+        ("my own reason", "other"),
+    ],
+)
+def test_a_reason_of_the_engines_own_has_a_label_without_its_details(db: str, reason: str, label: str) -> None:
+    with writing(db) as connection:
+        connection.execute("update _async_migrations set throttled = json_object(?, 7)", (reason,))
+    with inchworm.StatusReader(db) as reader:
+        text = scraped(reader)
+    assert f'inchworm_migration_throttled_seconds{{migration="good",reason="{label}"}} 7.0' in text

@@ -50,6 +50,7 @@ Walk of a slice: `walk` selects the next keys and lets `forms` compute on one sn
 which `forms` applies and `ledger` writes cursor and counters; after the commit `pace` chooses the next size and gap.
 """
 
+import logging
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -79,6 +80,9 @@ from inchworm.status import MigrationStatus, StatusReader, read_status, require_
 if TYPE_CHECKING:
     from inchworm.doctor import Diagnosis, examine
     from inchworm.plan import Plan, plan_migrations
+
+# A message is a name and its facts are fields, so without a handler of the application's it would say nothing.
+logging.getLogger("inchworm").addHandler(logging.NullHandler())
 
 _LATER = {
     "Diagnosis": "doctor",

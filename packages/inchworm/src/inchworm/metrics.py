@@ -3,6 +3,7 @@
 prometheus_client.REGISTRY.register(MigrationCollector(StatusReader("mesh.db")))
 """
 
+import re
 from collections.abc import Iterable, Sequence
 
 from prometheus_client.core import GaugeMetricFamily
@@ -114,5 +115,5 @@ def _label(reason: str) -> str:
     """A label of a bounded set: reasons may hold an operator's name or a throttle's own words."""
     if reason in KNOWN_REASONS:
         return reason
-    first = reason.partition(" by ")[0].partition(":")[0]
-    return first if first in ("paused", "interrupted") else "other"
+    first = re.split(r" by | until |:", reason, maxsplit=1)[0]
+    return first if first in ("paused", "interrupted", "cancelled", "failed", "quiet hours") else "other"

@@ -23,11 +23,11 @@ def status_json(status: MigrationStatus) -> dict[str, Any]:
         "rowsTotalEstimated": status.total.estimated,
         "rowsChanged": status.counts.changed,
         "quarantined": status.quarantined,
-        "rate": status.rate,
-        "etaSeconds": status.eta_s,
-        "elapsedSec": status.elapsed_s,
-        "activeSec": status.active_s,
-        "throttledSec": dict(status.throttled),
+        "rate": _rounded(status.rate),
+        "etaSeconds": _rounded(status.eta_s),
+        "elapsedSec": _rounded(status.elapsed_s),
+        "activeSec": _rounded(status.active_s),
+        "throttledSec": {why: _rounded(seconds) for why, seconds in status.throttled.items()},
         "reason": status.reason,
         "errorMessage": status.error,
         "requested": status.requested,
@@ -79,9 +79,9 @@ def report_json(report: Report) -> dict[str, Any]:
         "migrations": [_outcome_json(outcome) for outcome in report.outcomes],
         "parked": list(report.parked),
         "warnings": list(report.warnings),
-        "elapsedSec": report.elapsed_s,
+        "elapsedSec": _rounded(report.elapsed_s),
         "turns": report.turns,
-        "longestHoldMs": report.longest_hold_s * 1000,
+        "longestHoldMs": _rounded(report.longest_hold_s * 1000),
         "budgetIsBestEffort": report.budget_is_best_effort,
     }
 
@@ -100,13 +100,18 @@ def _outcome_json(outcome: Outcome) -> dict[str, Any]:
         "rowsTotal": outcome.total.rows,
         "rowsTotalEstimated": outcome.total.estimated,
         "slices": outcome.slices,
-        "activeSec": outcome.active_s,
-        "throttledSec": dict(outcome.throttled),
+        "activeSec": _rounded(outcome.active_s),
+        "throttledSec": {why: _rounded(seconds) for why, seconds in outcome.throttled.items()},
         "reason": outcome.reason,
         "errorMessage": outcome.error,
         "forecast": None if compared is None else asdict(compared.forecast),
         "asForecast": None if compared is None else compared.within,
     }
+
+
+def _rounded(value: float | None) -> float | None:
+    """To a thousandth: more digits than that were never measured."""
+    return None if value is None else round(value, 3)
 
 
 def _time(at: datetime | None) -> str | None:
