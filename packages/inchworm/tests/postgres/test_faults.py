@@ -192,7 +192,7 @@ def test_a_commit_whose_answer_was_lost_is_neither_repeated_nor_forgotten(
 
 
 def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
-    own = Server()
+    own, starting = Server(), list[threading.Timer]()
     try:
         target = own.url("postgres")
         family(PostgresHarness(own), parents=0)
@@ -204,8 +204,11 @@ def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
         def step(what: str, sql: str) -> None:
             if what in ("apply", "commit", "select") and "apply" not in restarts[-1:] and len(restarts) < 3:
                 restarts.append(what)
+                for earlier in starting:
+                    earlier.join()
                 own.stop("immediate" if len(restarts) == 2 else "fast")
-                threading.Timer(0.3, own.start).start()
+                starting.append(threading.Timer(0.3, own.start))
+                starting[-1].start()
 
         runner = inchworm.Runner(
             target, [count_up()], first_rows=10, open_with=lambda _: Observed(connect(target), step), lock_patience_s=60
@@ -214,6 +217,8 @@ def test_a_server_that_restarts_is_waited_for(tmp_path: Path) -> None:
         assert (outcome.status, outcome.counts.changed, outcome.error) == (Status.DONE, 100, None)
         assert outcome.throttled
     finally:
+        for last in starting:
+            last.join()
         own.remove()
 
 
