@@ -9,7 +9,7 @@ from corescope_file import CoreScopeFile
 from import_rig import Importing
 
 from hopscope.migrations import report
-from hopscope.store import importing, ledger
+from hopscope.store import import_receptions, ledger
 from hopscope.store.connection import sql
 from hopscope.store.writing import QUARANTINE_PER_REASON
 from meshwire import encode
@@ -82,13 +82,13 @@ def test_a_packet_heard_without_end_is_compared_with_what_is_near_in_time_only(
         file.observation(packet, observer, AT + 6 * number, ["8A"])
         file.observation(packet, observer, AT + 6 * number, ["8A"])
     file.db.execute("commit")
-    asked, same = [0], importing.same_reception
+    asked, same = [0], import_receptions.same_reception
 
     def counted(*args: Any, **named: Any) -> bool:
         asked[0] += 1
         return same(*args, **named)
 
-    monkeypatch.setattr(importing, "same_reception", counted)
+    monkeypatch.setattr(import_receptions, "same_reception", counted)
     found = bring(file.path)
     file.close()
     table = next(table for table in found.tables if table.name == "observations")

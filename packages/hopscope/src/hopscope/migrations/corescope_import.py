@@ -13,10 +13,10 @@ from hopscope.migrations import corescope_rows as convert
 from hopscope.migrations.corescope_rows import Frames
 from hopscope.migrations.derived import Derivation, derivations
 from hopscope.model import PacketFacts
-from hopscope.store import corescope, importing
+from hopscope.store import corescope, import_receptions, importing
 from hopscope.store.corescope import Shape, SourceError
 from hopscope.store.facts import facts_of
-from hopscope.store.importing import Origin
+from hopscope.store.import_turns import Origin
 from hopscope.store.imports import Import, TableCount, TablePlan
 from hopscope.store.retention import DAY_MS
 from inchworm.errors import DatabaseBroken
@@ -169,7 +169,7 @@ def _tables(keys: KeyRing, now: int) -> dict[str, _Table]:
         "nodes": nodes,
         "inactive_nodes": nodes,
         "transmissions": _Table(partial(convert.transmissions, frames=frames, now=now), importing.transmissions),
-        "observations": _Table(partial(convert.observations, frames=frames, now=now), importing.observations),
+        "observations": _Table(partial(convert.observations, frames=frames, now=now), import_receptions.observations),
         "observer_metrics": _Table(partial(convert.metrics, now=now), importing.metrics),
         "neighbor_edges": _Table(partial(convert.edges, now=now), importing.edges),
     }

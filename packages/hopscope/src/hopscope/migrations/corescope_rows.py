@@ -27,7 +27,7 @@ from hopscope.migrations.corescope_values import (
     whole,
 )
 from hopscope.model import PacketFacts
-from hopscope.store.importing import PACKET, Observed, packed
+from hopscope.store.import_receptions import PACKET, Observed, packed
 
 Row = Mapping[str, SqlValue]
 Decode = Callable[[bytes], PacketFacts | str]  # the text says why the frame is refused
@@ -76,7 +76,7 @@ def _record(row: Row) -> bytes:
 class Frames:
     """Decoded frames by their hex; the same few are asked for again and again.
 
-    packet: the columns of a transmission (`importing.PACKET`), from its frame and its scope_name.
+    packet: the columns of a transmission (`import_receptions.PACKET`), from its frame and its scope_name.
     """
 
     facts: Callable[[SqlValue], PacketFacts | Refused]
@@ -137,8 +137,8 @@ def _region(matched: str | None, stored: SqlValue) -> str | None:
 def observations(rows: Sequence[Row], *, frames: Frames, now: int) -> list[dict[str, SqlValue]]:
     """`observations`: each with its own frame's path where it has one, else with path_json.
 
-    The whole slice as one value (see `importing.packed`): there are millions, and the engine copies each row it is
-    given several times.
+    The whole slice as one value (see `import_receptions.packed`): there are millions, and the engine copies
+    each row it is given several times.
     """
     found = [_observation(row, frames, now) for row in rows]
     return packed("id", found)

@@ -7,7 +7,7 @@ from typing import Any
 
 from hopscope.migrations.corescope_import import NOTES
 from hopscope.migrations.derived import FIRST_NAMES
-from hopscope.store.importing import PAST_RETENTION
+from hopscope.store.import_turns import PAST_RETENTION
 from hopscope.store.imports import Import, TableCount
 
 Row = Mapping[str, Any]
