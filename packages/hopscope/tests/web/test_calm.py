@@ -312,3 +312,30 @@ def test_a_strong_signal_is_shown_whole(site: Installation, tab: Open) -> None:
     cell = page.locator(".grid-row .c-snr")
     expect(cell).to_have_text("+12.8")
     assert cell.evaluate("e => e.scrollWidth <= e.clientWidth")
+
+
+def test_a_channel_asks_for_nothing_in_the_background_and_is_right_when_it_returns(
+    site: Installation, tab: Open
+) -> None:
+    site.air.heard(message("first"))
+    site.stored(1)
+    page = tab("/channels/Public")
+    expect(page.get_by_role("log")).to_contain_text("first")
+    expect(page.locator(".connection:visible").first).to_have_text("Live")
+    page.evaluate(HIDDEN, True)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/api/channels" in request.url else None)
+    site.air.heard(message("second"))
+    site.stored(2)
+    page.wait_for_timeout(1500)  # a burst rests for 0.8 s
+    assert asked == []
+    page.evaluate(HIDDEN, False)
+    expect(page.get_by_role("log")).to_contain_text("second")
+
+
+def test_figures_are_asked_for_at_once_when_a_tab_returns(tab: Open) -> None:
+    page = tab("/observers")
+    expect(page.get_by_text("No observer has reported yet")).to_be_visible()
+    page.evaluate(HIDDEN, True)
+    with page.expect_request("**/api/observers", timeout=2000):
+        page.evaluate(HIDDEN, False)

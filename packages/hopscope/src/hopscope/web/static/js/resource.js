@@ -35,7 +35,10 @@ export function useResource(path, { everyMs = 0 } = {}) {
       );
     load();
     const timer = everyMs ? setInterval(() => document.hidden || load(), everyMs) : 0;
+    const back = () => document.hidden || load(); // what was asked before the page was hidden is old by now
+    if (everyMs) document.addEventListener("visibilitychange", back);
     return () => {
+      document.removeEventListener("visibilitychange", back);
       abort.abort();
       clearInterval(timer);
       clearTimeout(again);

@@ -64,12 +64,20 @@ function useChannelActivity(id, changed) {
   latest.current = changed;
   useEffect(() => {
     let timer = 0;
+    let missed = false;
+    const tell = () => {
+      timer = 0;
+      missed = document.hidden; // asked for when somebody looks again
+      if (!missed) latest.current();
+    };
+    const back = () => document.hidden || !missed || tell();
+    document.addEventListener("visibilitychange", back);
     const stop = onPackets((packets) => {
-      if (timer || !packets.some((p) => typeOf(p.payload_type).name === "GRP_TXT" && (id === null || channelOf(p.decoded?.payload ?? {}) === id))) return;
-      timer = setTimeout(() => ((timer = 0), latest.current()), REST_MS);
+      if (timer || missed || !packets.some((p) => typeOf(p.payload_type).name === "GRP_TXT" && (id === null || channelOf(p.decoded?.payload ?? {}) === id))) return;
+      timer = setTimeout(tell, REST_MS);
     });
     const stopResync = onResync(() => latest.current());
-    return () => (stop(), stopResync(), clearTimeout(timer));
+    return () => (stop(), stopResync(), clearTimeout(timer), document.removeEventListener("visibilitychange", back));
   }, [id]);
 }
 

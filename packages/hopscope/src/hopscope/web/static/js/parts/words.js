@@ -30,7 +30,11 @@ export function Ago({ at, none = "never" }) {
 export function Copyable({ text, digits = 0, label }) {
   const [copied, setCopied] = useState(false);
   const copy = async () => {
-    await navigator.clipboard.writeText(text);
+    try {
+      await navigator.clipboard.writeText(text);
+    } catch {
+      return; // the browser did not allow it; the text can still be marked
+    }
     setCopied(true);
     setTimeout(() => setCopied(false), 1500);
   };

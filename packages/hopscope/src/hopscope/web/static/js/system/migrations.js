@@ -18,8 +18,11 @@ const verbsOf = ({ status, acknowledgedAt }) =>
 const ORDER = ["failed", "unknown", "running", "verifying", "interrupted", "paused", "pending", "cancelled", "done"];
 const LASTING = new Set(["cancel"]); // asked for twice, because it cannot be taken back
 
+/** An acknowledged failure waits for nobody. @param {{status: string, acknowledgedAt?: string | null}} migration */
+const rank = ({ status, acknowledgedAt }) => ORDER.indexOf(acknowledgedAt ? "cancelled" : status);
+
 /** @param {{status: string}[]} list */
-const inOrder = (list) => [...list].sort((a, b) => ORDER.indexOf(a.status) - ORDER.indexOf(b.status));
+const inOrder = (list) => [...list].sort((a, b) => rank(a) - rank(b));
 
 export function MigrationTable() {
   const { list, error } = migrations.value;
