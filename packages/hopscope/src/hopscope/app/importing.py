@@ -68,7 +68,7 @@ def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
             return ask_for_import(settings.database, path, by="cli", now_ms=time.time_ns() // 1_000_000)
         except StoreUnavailable as problem:
             if stop.is_set() or time.monotonic() > until:
-                raise
+                raise StoreUnavailable(f"the request could not be left ({problem}); nothing was changed") from problem
             log.warning("import.waits", error=str(problem))
             stop.wait(LOOK_S)
 
