@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import inchworm
-from inchworm import Backfill, Skip, Status
+from inchworm import Backfill, Skip, Status, Stop
 from inchworm.progress import Counts
 from inchworm.report import Outcome
 from inchworm.testing import FakeClock, SqliteHarness
@@ -234,3 +234,31 @@ def test_a_factory_that_is_in_use_by_somebody_else_is_not_left_with_our_rollback
     for connection in opened:
         with pytest.raises(sqlite3.ProgrammingError, match="closed"):
             connection.execute("select 1")
+
+
+@pytest.mark.parametrize(("guard", "values"), [("frozen", [(1, 12)]), ("reread", [(1, 9), (2, 3)])])
+def test_a_retry_with_a_new_definition_never_walks_rows_again_that_rely_on_exactly_once(
+    harness: SqliteHarness, guard: Any, values: Any
+) -> None:
+    target, stop = twelve(harness), Stop()
+
+    def first(rows: Any) -> Any:
+        stop.set("a mistake was found")
+        return rows
+
+    def second(rows: Any) -> Any:
+        return rows
+
+    def made_of(transform: Any) -> Backfill:
+        apply = "update t set n = n + 1 where id = :id"
+        return Backfill(name="m", table="t", guard=guard, transform=transform, apply=apply)
+
+    def run(transform: Any, stop: Stop) -> Status:
+        options: dict[str, Any] = {"driver": harness.library, "clock": FakeClock(), "first_rows": 3, "stop": stop}
+        return inchworm.run(target, [made_of(transform)], **options)["m"].status
+
+    assert run(first, stop) is Status.INTERRUPTED
+    assert run(second, Stop()) is Status.FAILED
+    assert inchworm.request(target, "m", "retry") == "pending"
+    assert run(second, Stop()) is Status.DONE
+    assert sums(harness, target) == values

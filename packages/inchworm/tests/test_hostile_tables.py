@@ -11,8 +11,8 @@ import inchworm
 from inchworm import Backfill, Status
 from inchworm.bounds import total_of
 from inchworm.clock import Stop
-from inchworm.cursor import Bound
-from inchworm.errors import DeadlineExceeded, StatementRefused, UnsafeConnection
+from inchworm.cursor import Bound, Slice, advance
+from inchworm.errors import CursorStuck, DeadlineExceeded, StatementRefused, UnsafeConnection
 from inchworm.keyset import Keyset
 from inchworm.report import Outcome
 from inchworm.testing import FakeClock, SqliteHarness
@@ -294,3 +294,31 @@ def test_a_bound_that_cannot_be_read_in_time_is_refused_and_not_tried_for_ever(t
     slow: Any = Slow()
     with pytest.raises(StatementRefused, match="needs an index"):
         bound_of(slow, Keyset("t", ("k",)), Stop())
+
+
+@pytest.mark.parametrize(
+    ("old", "keys", "order"),
+    [
+        ((5,), [(4,), (5,)], "asc"),
+        ((5,), [(3,), (4,)], "asc"),
+        ((5,), [(6,), (7,)], "desc"),
+        (("a", 1), [("a", 1)], "asc"),
+    ],
+)
+def test_a_slice_that_does_not_move_the_cursor_is_an_error_and_never_another_round(
+    old: Any, keys: Any, order: Any
+) -> None:
+    with pytest.raises(CursorStuck):
+        advance(old, Slice(tuple(keys), order))
+    assert advance(None, Slice(tuple(keys), order)) in keys
+
+
+def test_a_null_in_a_later_column_of_the_key_is_refused_too(harness: SqliteHarness) -> None:
+    target = made(
+        harness,
+        "create table t (a int not null, b int, n int, unique (a, b))",
+        "insert into t values (1, 1, 0), (1, null, 0)",
+    )
+    text = "update t set n = 1 where (a, b) >= (:first_a, :first_b) and (a, b) <= (:last_a, :last_b)"
+    outcome = go(harness, target, counted(("a", "b"), update=text))
+    assert "t.b holds NULL" in str(outcome.error)

@@ -18,7 +18,8 @@ class DefinitionChanged(InchwormError):
     def __init__(self, name: str) -> None:
         super().__init__(
             "its definition changed after it had begun; restore the old one, give the new one a new name, "
-            "or ask for `retry`, which starts the new definition from the first key"
+            "or ask for `retry`, which starts the new definition from the first key (with guard='frozen' it goes on "
+            "after the cursor, because rows would be changed twice)"
         )
         self.name = name
 

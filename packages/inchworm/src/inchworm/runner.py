@@ -246,11 +246,13 @@ class Engine:
         return claimed[0] if claimed else None
 
     def _starts_over(self, migration: Migration, was: Entry) -> bool:
-        """A retry goes on after the cursor, but a new definition or a failed verification needs a new walk."""
-        if was.fingerprint not in (None, migration.fingerprint):
-            return True
-        frozen = isinstance(migration, Backfill) and migration.guard is Guard.FROZEN
-        return was.stage == "restart" and not frozen
+        """A retry goes on after the cursor, but a new definition or a failed verification needs a new walk.
+
+        Not so where apply relies on exactly-once: a second walk would add to what the first one has added.
+        """
+        if isinstance(migration, Backfill) and migration.guard is Guard.FROZEN:
+            return False
+        return was.stage == "restart" or was.fingerprint not in (None, migration.fingerprint)
 
     def _held(self, migration: Migration, was: Entry, holder: Holder) -> Entry:
         return replace(
