@@ -1,11 +1,14 @@
 """The command line as a user calls it: sentences instead of tracebacks, exit codes, signals, JSON."""
 
+import fcntl
 import json
 import os
 import re
 import signal
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 
@@ -261,7 +264,7 @@ def test_a_migration_that_waits_has_a_reason_and_no_forecast_beside_it(call: Cal
     Path("waits.py").write_text(GOOD.replace('name="good"', 'name="late", after="never"'))
     result = call("run", "waits:GOOD")
     assert result.exit_code == Exit.UNFINISHED
-    assert result.stdout == "late: pending\n    waits for never\n"
+    assert result.stdout == "late: pending\n    waits for never, which no code has defined here\n"
 
 
 def test_a_turn_past_the_budget_is_admitted(call: Call) -> None:
@@ -475,3 +478,20 @@ def test_doctor_has_sentences_json_and_an_exit_code(call: Call, db: str, monkeyp
     assert result.exit_code == Exit.FAILED
     assert "error: " in result.output
     assert "there is no database" in result.output
+
+
+def test_on_a_narrow_terminal_progress_keeps_the_name(call: Call, db: str) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 40, 0, 0))
+    done = subprocess.run(
+        [sys.executable, "-m", "inchworm", "run", "--no-plan", "--db", db, "moves:GOOD"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**{k: v for k, v in os.environ.items() if k != "COLUMNS"}, "TERM": "xterm"},
+        check=False,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert done.returncode == Exit.OK
+    assert "good: done, 1,000" in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown)

@@ -155,7 +155,8 @@ class Engine:
                 continue
             blocked = [n for n in migration.after if n not in entries or entries[n].status is not Status.DONE]
             if blocked:
-                self._reasons[migration.name] = f"waits for {', '.join(blocked)}"
+                names = (n if n in entries else f"{n}, which no code has defined here" for n in blocked)
+                self._reasons[migration.name] = f"waits for {', '.join(names)}"
                 continue
             if self._is_held(entry):
                 waiting = True

@@ -42,7 +42,7 @@ def _plan_lines(one: MigrationPlan, *, explain: bool) -> list[str]:
     if one.refused:
         lines = [f"{one.name}: refused"]
     elif expected is None:
-        lines = [f"{one.name}: no forecast"]
+        lines = [f"{one.name}:"]
     else:
         about = "about " if expected.estimated else ""
         lines = [f"{one.name}: {about}{expected.rows:,} rows in about {expected.turns:,} turns"]

@@ -123,11 +123,9 @@ class Shown:
         self._tasks: dict[str, TaskID] = {}
         self._line: tuple[str, float] = ("", float("-inf"))
         if sys.stderr.isatty():
-            columns: list[ProgressColumn] = [
-                TextColumn(f"{{task.{field}}}", markup=False) for field in ("description", "fields[line]")
-            ]
-            if self._console.width >= WIDE:
-                columns.insert(1, BarColumn(bar_width=20))
+            line = "{task.description}: {task.fields[line]}"  # in one, so that the name is the last to be cut off
+            bar = [BarColumn(bar_width=20)] if self._console.width >= WIDE else []
+            columns: list[ProgressColumn] = [*bar, TextColumn(line, markup=False)]
             self._bars = Bars(*columns, console=self._console)
 
     def __enter__(self) -> "Shown":
