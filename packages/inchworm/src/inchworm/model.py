@@ -255,8 +255,8 @@ class IndexTable:
 
     What it costs, measured on 300,000 rows of two columns (`benchmarks/index_table.py`): 2.3 times the disk of a plain
     index, because a second tree by key finds an entry whatever its row was before; ten to twenty times the seconds of
-    CREATE INDEX to fill, in short turns; and for each insert into `table`, for ever, 5 µs of processor time (13 instead
-    of 8), where a plain index takes 1 to 2.
+    CREATE INDEX to fill, in short turns; and for each insert into `table`, for ever, 4 µs of processor time (12 instead
+    of 8), where a plain index takes 1.
 
     Refused with a sentence: a key that may be NULL, an AFTER trigger with RAISE(IGNORE) (it could skip ours), objects
     of these names with other text, and PostgreSQL (use IndexBuild there). REPLACE, UPSERT and OR IGNORE are right
@@ -304,7 +304,7 @@ class IndexTable:
     def drop(self) -> tuple[str, ...]:
         """The statements that take all of it away; run them in one transaction, triggers first.
 
-        Dropping a table holds the write lock for as long as its pages take to free (measured: 10 ms for 300,000 rows).
+        Dropping a table holds the write lock for as long as its pages take to free (measured: 7 to 20 ms for 300,000 rows).
         """
         triggers = [f'drop trigger if exists "{self.part(suffix)}"' for suffix in TRIGGERS]
         return (*triggers, *(f'drop table if exists "{self.part(suffix)}"' for suffix in (REPLACED, "")))
