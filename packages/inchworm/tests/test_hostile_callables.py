@@ -1,6 +1,7 @@
 """What an author's own SQL and Python can get wrong: keys beyond the slice, commits, nonsense, wrong counts."""
 
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,11 @@ import pytest
 
 import inchworm
 from inchworm import Backfill, Skip, Status, Stop
+from inchworm.clock import SystemClock
+from inchworm.errors import RowRefused
 from inchworm.progress import Counts
 from inchworm.report import Outcome
-from inchworm.testing import FakeClock, SqliteHarness
+from inchworm.testing import FakeClock, Observed, SqliteHarness
 
 
 @pytest.fixture(params=["sqlite3", "apsw"])
@@ -212,6 +215,15 @@ def test_a_value_that_cannot_be_stored_costs_its_row_and_not_the_migration(harne
     assert (outcome.status, outcome.counts) == (Status.DONE, Counts(12, 11, 0, 0, 1))
 
 
+@pytest.mark.parametrize("text", ["update t set g = 1 where id = :id", "update v set n = 1 where id = :id"])
+def test_what_can_never_be_set_is_refused_without_trying_each_row(harness: SqliteHarness, text: str) -> None:
+    target = twelve(harness)
+    harness.execute(target, "alter table t add column g as (n * 2)", "create view v as select * from t")
+    work = {"guard": "frozen", "compute": "select id from t where id between :first and :last"}
+    outcome = go(harness, target, **work, apply=text)
+    assert (outcome.status, outcome.counts.examined) == (Status.FAILED, 0)
+
+
 def test_two_statements_in_one_text_are_refused_without_trying_each_row(tmp_path: Path) -> None:
     harness = SqliteHarness(tmp_path, "sqlite3")
     work = {"guard": "frozen", "compute": "select id from t where id between :first and :last"}
@@ -262,3 +274,64 @@ def test_a_retry_with_a_new_definition_never_walks_rows_again_that_rely_on_exact
     assert inchworm.request(target, "m", "retry") == "pending"
     assert run(second, Stop()) is Status.DONE
     assert sums(harness, target) == values
+
+
+def test_a_fault_that_an_apply_callable_swallows_still_takes_its_slice_back(harness: SqliteHarness) -> None:
+    target = made(
+        harness,
+        "create table t (id integer primary key, n int not null default 0, check (id <> 5 or n = 0))",
+        f"insert into t (id) {TWELVE}",
+    )
+
+    def apply(turn: Any, rows: Any) -> int:
+        done = 0
+        for row in rows:
+            with suppress(RowRefused):
+                done += turn.execute("update t set n = n + 1 where id = :id", {"id": row["id"]})
+        return done
+
+    work = {"guard": "frozen", "transform": lambda rows: rows, "apply": apply, "on_quarantine": "done"}
+    outcome = go(harness, target, **work)
+    assert (outcome.status, outcome.counts) == (Status.DONE, Counts(12, 11, 0, 0, 1))
+    assert sums(harness, target) == [(0, 1), (1, 11)]
+
+
+def test_a_long_wait_writes_the_ledger_a_few_times_per_lease_and_not_at_each_look(harness: SqliteHarness) -> None:
+    target, clock, turns, asked = twelve(harness), FakeClock(), [0], [0]
+
+    def step(what: str, sql: str) -> None:
+        turns[0] += what == "begin"
+
+    def throttle() -> str | None:
+        asked[0] += 1
+        return "somebody else first" if asked[0] < 120 else None
+
+    work = Backfill(name="m", table="t", update="update t set n = n + 1 where id between :first and :last")
+    options: dict[str, Any] = {"open_with": lambda _: Observed(harness.open(target, clock), step), "clock": clock}
+    outcome = inchworm.run(target, [work], throttle=throttle, lease_s=60.0, **options)["m"]
+    waited = outcome.throttled["somebody else first"]
+    assert waited > 50
+    assert turns[0] <= outcome.slices + 5 + 1 + waited / 15
+
+
+def test_durations_do_not_follow_the_wall_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = SystemClock()
+    before = clock.monotonic()
+    monkeypatch.setattr("time.time", lambda: 4e9)
+    assert clock.wall() == 4e9
+    assert 0 <= clock.monotonic() - before < 1e6
+
+
+def test_a_request_for_a_migration_whose_runner_was_killed_is_carried_out_and_not_left_to_it(tmp_path: Path) -> None:
+    harness = SqliteHarness(tmp_path, "sqlite3")
+    target = twelve(harness)
+
+    def dies(rows: Any) -> Any:
+        raise KeyboardInterrupt
+
+    work = Backfill(name="m", table="t", guard="frozen", transform=dies, apply="update t set n = 1 where id = :id")
+    with pytest.raises(KeyboardInterrupt):
+        inchworm.run(target, [work], driver="sqlite3", clock=FakeClock())
+    assert harness.rows(target, "select status, holder is null from _async_migrations") == [("running", 0)]
+    assert inchworm.request(lambda: sqlite3.connect(target), "m", "pause") == "paused"
+    assert harness.rows(target, "select status from _async_migrations") == [("paused",)]

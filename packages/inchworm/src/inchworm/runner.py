@@ -128,12 +128,13 @@ class Engine:
     # -- choosing
 
     def _entries(self) -> Mapping[str, Entry]:
-        """Raises Busy when readers are kept out for longer than the patience, or while the token is set."""
+        """None before there is a ledger. Raises Busy when readers are kept out past the patience or a set token."""
         until = self._clock.monotonic() + self._settings.patience_s
         while True:
             try:
                 with self._db.snapshot() as reads:
-                    return {entry.name: entry for entry in ledger.entries(reads)}
+                    found = ledger.entries(reads) if ledger.exists(reads, self._db) else ()
+                    return {entry.name: entry for entry in found}
             except Busy:
                 if self._stop.is_set() or self._clock.monotonic() > until:
                     raise
@@ -399,9 +400,7 @@ class Engine:
     # -- reporting
 
     def _report(self, started: float) -> Report:
-        with self._db.snapshot() as reads:  # one that was stopped while it waited for the lock may find no ledger
-            begun = ledger.exists(reads, self._db)
-        entries = self._entries() if begun else {}
+        entries = self._entries()  # of one that was stopped while it waited for the lock there may be none
         outcomes = tuple(
             self._outcome(entries[m.name]) if m.name in entries else Outcome(m.name, Status.PENDING, reason=NOT_BEGUN)
             for m in self._migrations

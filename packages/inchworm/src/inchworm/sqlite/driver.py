@@ -55,7 +55,8 @@ _BY_CODE: dict[int, type[DatabaseFault]] = {
 _NEVER = re.compile(
     r"no such|syntax error|near \"|ambiguous|has no column|incomplete input|wrong number of arguments"
     r"|unrecognized token|already exists|duplicate column|values for \d+ columns|no tables specified"
-    r"|(?<!error )binding|not authorized|misuse of|one statement at a time",
+    r"|(?<!error )binding|not authorized|misuse of|one statement at a time"
+    r"|cannot update generated column|cannot modify|may not be modified",
     re.IGNORECASE,
 )
 
