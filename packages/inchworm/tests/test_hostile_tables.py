@@ -12,7 +12,7 @@ from inchworm import Backfill, Status
 from inchworm.bounds import total_of
 from inchworm.clock import Stop
 from inchworm.cursor import Bound, Slice, advance
-from inchworm.errors import CursorStuck, DeadlineExceeded, StatementRefused, UnsafeConnection
+from inchworm.errors import CursorStuck, DeadlineExceeded, RowRefused, StatementRefused, UnsafeConnection
 from inchworm.keyset import Keyset
 from inchworm.report import Outcome
 from inchworm.testing import FakeClock, SqliteHarness
@@ -322,3 +322,14 @@ def test_a_null_in_a_later_column_of_the_key_is_refused_too(harness: SqliteHarne
     text = "update t set n = 1 where (a, b) >= (:first_a, :first_b) and (a, b) <= (:last_a, :last_b)"
     outcome = go(harness, target, counted(("a", "b"), update=text))
     assert "t.b holds NULL" in str(outcome.error)
+
+
+def test_a_read_that_failed_in_the_middle_does_not_pin_its_snapshot(harness: SqliteHarness) -> None:
+    target = made(harness, "create table t (k text)", "insert into t values ('a'), (cast(x'ff' as text)), ('c')")
+    with closing(harness.open(target)) as db:
+        with pytest.raises(RowRefused) as kept, db.snapshot() as reads:
+            reads.select("select k from t", {})
+        harness.execute(target, "insert into t values ('d')")
+        with db.snapshot() as reads:
+            assert reads.select("select count(*) from t", {}).rows == [(4,)]
+        assert kept.value.__traceback__ is not None  # as long as it is kept, so are the locals of its frames
