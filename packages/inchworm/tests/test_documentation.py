@@ -35,14 +35,21 @@ def code_blocks(text: str, language: str) -> list[str]:
 
 
 @pytest.fixture
-def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The example's folder with its database, which the pages speak of, as the current directory."""
+def example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The example's folder with its database, which the pages speak of, as the current directory.
+
+    What was imported from it is forgotten at the end: another test may have a module of the same name.
+    """
     for name in ("build.py", "migrations.py"):
         (tmp_path / name).write_bytes((EXAMPLE / name).read_bytes())
     monkeypatch.chdir(tmp_path)
     monkeypatch.syspath_prepend(str(tmp_path))
     subprocess.run([sys.executable, "build.py", "mesh.db", "--transmissions", "2000"], check=True, capture_output=True)
-    return tmp_path
+    before = set(sys.modules)
+    yield tmp_path
+    for name in set(sys.modules) - before:
+        if (getattr(sys.modules[name], "__file__", None) or "").startswith(str(tmp_path)):
+            del sys.modules[name]
 
 
 def test_the_quickstart_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

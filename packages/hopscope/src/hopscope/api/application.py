@@ -59,7 +59,7 @@ def build(context: Context, *, lifespan: Sequence[Callable[[Litestar], AbstractA
     app = Litestar(
         route_handlers=ROUTES,
         dependencies={"context": Provide(lambda: context, sync_to_thread=False, use_cache=True)},
-        exception_handlers=HANDLERS,
+        exception_handlers=HANDLERS | pages.HANDLERS,
         state=State({"context": context}),
         lifespan=list(lifespan),
         request_max_body_size=BODY_MAX,

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from litestar import Request, Response, get
+from litestar.exceptions import NotFoundException
 from litestar.handlers import HTTPRouteHandler
 from litestar.params import PathParameter
 
 from hopscope.api import encoding
 from hopscope.api.access import OPEN
 from hopscope.api.context import Given
-from hopscope.api.errors import NotFound
+from hopscope.api.errors import NotFound, refuse
 
 PAGES = (
     "/",
@@ -101,10 +102,21 @@ def shell(request: Request[Any, Any, Any], context: Given) -> Response[bytes]:
     return serve(request, context.web.index if context.web.index.is_file() else None)
 
 
+def nowhere(request: Request[Any, Any, Any], error: NotFoundException) -> Response[Any]:
+    """No route: to somebody who follows a link the app, which says so in words; to everybody else the error."""
+    index: Path = request.app.state.context.web.index
+    follows_a_link = "text/html" in request.headers.get("accept", "")
+    if not follows_a_link or request.url.path.startswith(("/api/", "/static/")) or not index.is_file():
+        return refuse(request, error)
+    page = read_file(index, index.stat().st_mtime_ns)
+    return Response(page.content, status_code=404, headers={"Vary": "Accept"}, media_type=page.kind)
+
+
 @get("/api/docs", opt=OPEN, sync_to_thread=False, include_in_schema=False)
 def api_docs(request: Request[Any, Any, Any], context: Given) -> Response[bytes]:
     """A page that shows /api/spec, from our own files."""
     return serve(request, context.web.api_docs if context.web.api_docs.is_file() else None)
 
 
+HANDLERS: dict[int | type[Exception], Any] = {NotFoundException: nowhere}
 ROUTES: tuple[HTTPRouteHandler, ...] = (static_file, favicon, shell, api_docs)
