@@ -75,11 +75,16 @@ class Attempt:
         return rfc3339(self.clock.wall())
 
     def note(self, fault: Exception) -> None:
-        """Log the 1st, 2nd, 4th, 8th … fault: a repeated one must not fill the disk."""
+        """Log the 1st, 2nd, 4th, 8th … fault: a repeated one must not fill the disk.
+
+        A slice that only took too long is tried again with fewer rows: the engine at work, no warning.
+        """
         self._faults_logged += 1
         if self._faults_logged & (self._faults_logged - 1) == 0:
             extra = {"migration": self.held.name, "error": str(fault), "faults": self._faults_logged}
-            log.warning("inchworm.fault", extra=extra)
+            log.log(
+                logging.INFO if isinstance(fault, DeadlineExceeded) else logging.WARNING, "inchworm.fault", extra=extra
+            )
 
     # -- writing
 

@@ -61,6 +61,8 @@ def _plan_lines(one: MigrationPlan, *, explain: bool) -> list[str]:
 def doctor(*, database: str, as_json: bool, stall_budget_ms: float, where: str | None) -> None:
     """Say why a database is slow or in danger: journal, library, locks, readers, log, disk, and who writes.
 
+    On a server: sessions, locks, vacuum, replication slots, settings and rights.
+
     Watches it for a second. With MODULE:ATTRIBUTE it also plans those migrations. Exits with 1 for an error.
     """
     migrations = () if where is None else load_migrations(where)

@@ -33,7 +33,7 @@ function Report({ report }) {
       <thead><tr><th>Table</th><th class="right">At the start</th><th class="right">Read</th><th class="right">Imported</th><th class="right">Merged</th><th class="right">Set aside</th><th class="right">Vanished</th></tr></thead>
       <tbody>${tables.map((t) => html`<tr key=${t.table}><td class="mono">${t.table}</td>${[t.rowsAtStart, t.rowsRead, t.imported, t.merged, t.quarantined, t.vanished].map((n) => html`<td class="right num">${count(n)}</td>`)}</tr>`)}</tbody>
     </table><//>`}
-    ${quarantine.length > 0 && html`<ul class="dim">${quarantine.map(({ reason, count: n }) => html`<li>${count(n)} set aside: ${fit(reason, 120)}</li>`)}</ul>`}
+    ${quarantine.length > 0 && html`<ul class="dim">${quarantine.map(({ reason, count: n }) => html`<li>${count(n)} set aside: ${fit(reason.replaceAll("_", " "), 120)}</li>`)}</ul>`}
     ${leftOut.length > 0 && html`<ul class="dim">${leftOut.map(({ table, reason }) => html`<li>${table} stays behind: ${fit(reason, 160)}</li>`)}</ul>`}
   </details>`;
 }
