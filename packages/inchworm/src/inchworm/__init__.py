@@ -42,7 +42,8 @@ How the parts fit, top to bottom (each knows only what is below it):
     sqlite postgres      the adapters behind `ports.Database`
     model keyset indextable   a migration as data; the statements that walk a key; an index as a table
     gate quiet ports     live writers first; hours of rest; what an adapter implements
-    advice diagnosis forecast findings   which index, what is wrong, how long: from facts to sentences
+    file_diagnosis server_diagnosis   what is wrong with a SQLite file, with a PostgreSQL server
+    advice diagnosis forecast findings   which index, what both diagnoses share, how long: from facts to sentences
     states cursor pace checkpoint drift trouble cost progress statement queries   pure: no clock, no database
     lease clock errors   who lives; time and stopping; every error that is raised on purpose
 

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 
 from inchworm.advice import table_names
 from inchworm.clock import Clock, Stop, StopLike, SystemClock
-from inchworm.diagnosis import FileFacts, ServerFacts, diagnose, diagnose_server
 from inchworm.errors import DatabaseFault
+from inchworm.file_diagnosis import FileFacts, diagnose_file
 from inchworm.findings import Finding, Severity, worst_first
 from inchworm.model import Backfill, Migration
 from inchworm.opening import Target, served_by
 from inchworm.plan import plan_migrations
+from inchworm.server_diagnosis import ServerFacts, diagnose_server
 from inchworm.sqlite.examination import examine_file
 
 
@@ -49,7 +50,7 @@ def examine(
     try:
         served, database = served_by(database, driver)
     except DatabaseFault as fault:
-        return Diagnosis(diagnose(FileFacts(str(database), problem=str(fault))))
+        return Diagnosis(diagnose_file(FileFacts(str(database), problem=str(fault))))
     if served:
         from inchworm.postgres.examination import examine_server
 
@@ -57,7 +58,7 @@ def examine(
         found, usable = diagnose_server(facts), facts.problem is None and not facts.standby
     else:
         facts = examine_file(database, clock=clock, stop=stop, driver=driver)
-        found, usable = diagnose(facts), facts.problem is None and not facts.shared_connection
+        found, usable = diagnose_file(facts), facts.problem is None and not facts.shared_connection
     if migrations and usable:
         plan = plan_migrations(
             database, migrations, stall_budget_ms=stall_budget_ms, clock=clock, stop=stop, driver=driver

@@ -6,10 +6,10 @@ import psycopg
 import pytest
 
 import inchworm
-from inchworm import diagnosis
-from inchworm.diagnosis import ServerFacts
+from inchworm import server_diagnosis
 from inchworm.doctor import Diagnosis, examine
 from inchworm.findings import Severity
+from inchworm.server_diagnosis import ServerFacts
 from inchworm.testing.clock import FakeClock
 
 from .server import PostgresHarness, Server
@@ -37,7 +37,7 @@ def db(harness: PostgresHarness) -> str:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """What lasts for minutes in life lasts for no time in a test."""
     for name in ("IDLE_S", "LONG_S", "WAIT_S"):
-        monkeypatch.setattr(diagnosis, name, 0.0)
+        monkeypatch.setattr(server_diagnosis, name, 0.0)
 
 
 def look(db: str, *migrations: inchworm.Backfill) -> Diagnosis:

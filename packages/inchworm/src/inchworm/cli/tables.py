@@ -8,11 +8,12 @@ from typing import Protocol
 
 import click
 
-from inchworm.diagnosis import FileFacts, ServerFacts
+from inchworm.file_diagnosis import FileFacts
 from inchworm.findings import Finding
 from inchworm.forecast import Forecast, Range, beside
 from inchworm.progress import Counts, Total
 from inchworm.report import Outcome, Report
+from inchworm.server_diagnosis import ServerFacts
 from inchworm.states import Status
 from inchworm.status import MigrationStatus
 

@@ -1,6 +1,6 @@
-"""Gather the facts that `diagnosis` judges, from a PostgreSQL server's own views. One look, reads only, judges nothing.
+"""Gather the facts that `server_diagnosis` judges, from a PostgreSQL server's own views. One look, judges nothing.
 
-What this role may not see is missing from the facts; `sees_all` says so.
+Reads only. What this role may not see is missing from the facts; `sees_all` says so.
 """
 
 import json
@@ -9,12 +9,22 @@ from contextlib import closing
 from dataclasses import replace
 
 from inchworm.clock import Clock, StopLike
-from inchworm.diagnosis import Blocked, Prepared, Replica, ServerFacts, ServerSession, Slot, TableHealth, TableLock
+from inchworm.diagnosis import Process
 from inchworm.errors import DatabaseFault
 from inchworm.ports import Reads, SqlValue
 from inchworm.postgres.catalog import spelled
 from inchworm.postgres.database import Target, connect_reader
 from inchworm.queries import load
+from inchworm.server_diagnosis import (
+    Blocked,
+    Prepared,
+    Replica,
+    ServerFacts,
+    ServerSession,
+    Slot,
+    TableHealth,
+    TableLock,
+)
 
 LOOK_LIMIT_S = 10.0
 
@@ -50,7 +60,7 @@ def _looked(reads: Reads, tables: Sequence[str]) -> ServerFacts:
         settings={str(name): str(value) for name, value in reads.select(SQL["settings"], {}).rows},
         sessions=tuple(_session(row) for row in reads.select(SQL["sessions"], {}).rows),
         blocked=tuple(
-            Blocked(_whole(pid), str(name), _seconds(for_s), _whole(by), str(by_name))
+            Blocked(_process(pid, name), _seconds(for_s), _process(by, by_name))
             for pid, name, for_s, by, by_name in reads.select(SQL["waits"], {}).rows
         ),
         locks=tuple(lock for name in names for lock in _locks(reads, name)),
@@ -70,9 +80,7 @@ def _looked(reads: Reads, tables: Sequence[str]) -> ServerFacts:
 def _session(row: Sequence[SqlValue]) -> ServerSession:
     pid, name, user, state, open_s, since_s, age = row
     return ServerSession(
-        _whole(pid),
-        str(name),
-        str(user),
+        _process(pid, name, user),
         str(state),
         _seconds(open_s),
         _seconds(since_s),
@@ -80,9 +88,13 @@ def _session(row: Sequence[SqlValue]) -> ServerSession:
     )
 
 
+def _process(pid: SqlValue, name: SqlValue, user: SqlValue = "") -> Process:
+    return Process(_whole(pid), str(name), str(user))
+
+
 def _locks(reads: Reads, table: str) -> list[TableLock]:
     found = reads.select(SQL["table_locks"], {"relation": table}).rows
-    return [TableLock(table.replace('"', ""), _whole(pid), str(name), str(mode)) for pid, name, mode in found]
+    return [TableLock(table.replace('"', ""), _process(pid, name), str(mode)) for pid, name, mode in found]
 
 
 def _health(reads: Reads, table: str) -> list[TableHealth]:

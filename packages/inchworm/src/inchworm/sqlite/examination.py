@@ -1,4 +1,4 @@
-"""Gather the facts that `diagnosis` judges, from a SQLite file, its neighbours and the processes that use it.
+"""Gather the facts that `file_diagnosis` judges, from a SQLite file, its neighbours and the processes that use it.
 
 Reads only, apart from opening a connection; watches the lock table for about a second. Judges nothing.
 """
@@ -12,8 +12,9 @@ from dataclasses import replace
 from typing import Any
 
 from inchworm.clock import Clock, Stop, StopLike
-from inchworm.diagnosis import FileFacts, Log, Pin, Process
+from inchworm.diagnosis import Process
 from inchworm.errors import DatabaseFault
+from inchworm.file_diagnosis import FileFacts, Log, Pin
 from inchworm.ports import Reads
 from inchworm.queries import load
 from inchworm.sqlite import locks
