@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from inchworm import pace
-from inchworm.pace import Pace, Turned, next_rows, pace_for
+from inchworm.pace import Pace, Turned, adapted, next_rows, pace_for
 
 
 def turned(rows: int, hold_s: float, *, strangers: bool = False, crowd: int = 0) -> Turned:
@@ -62,3 +62,9 @@ def test_a_pause_that_a_clock_rounds_down_is_a_pause() -> None:
 def test_a_turn_never_aims_past_ten_milliseconds() -> None:
     assert pace_for(1000).turn_s <= 0.01
     assert pace_for(50).deadline_s == 0.05
+
+
+def test_turns_are_longer_where_the_database_wakes_who_waits_and_two_of_them_fit_the_budget() -> None:
+    polled, woken = (adapted(pace_for(50), wakes_waiters=wakes) for wakes in (False, True))
+    assert polled == pace_for(50)
+    assert polled.turn_s < woken.turn_s <= woken.stall_budget_s / 2

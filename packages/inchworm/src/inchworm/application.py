@@ -87,13 +87,14 @@ class Runner:
     def _run(self, stop: StopLike, *, linger: bool) -> Report:
         db = self._opened(stop)
         try:
+            rules = pace.adapted(self._settings.pace, wakes_waiters=db.dialect.wakes_waiters)
             engine = Engine(
                 db,
                 self._migrations,
                 clock=self._clock,
                 stop=stop,
                 gate=self._gate,
-                settings=replace(self._settings, pace=db.dialect.paced(self._settings.pace)),
+                settings=replace(self._settings, pace=rules),
                 source_of=self._source,
             )
             return engine.run(linger=linger)

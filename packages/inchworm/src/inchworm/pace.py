@@ -3,7 +3,7 @@
 The numbers follow from SQLite's stock busy handler and from measurements named beside them. No clock, no database.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 # Delays of sqlite3_busy_timeout's handler, in ms (main.c, sqliteDefaultBusyCallback); from then on every 100 ms.
 BACKOFF_MS = (1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50, 100)
@@ -19,6 +19,7 @@ MACHINE_WAITS = frozenset({BUDGET, LOCKED, LIVE, CHECKPOINT, BUSY})
 FIRST_ROWS = 250  # measured: 250 rows of one column are 2-3 ms of lock on a laptop-class machine
 MOST_ROWS = 5_000  # more rows gain < 3 % of total time and make an interrupted slice expensive
 LONGEST_TURN_S = 0.008  # short turns matter more than any lock order; a stranger is then served within 20-40 ms
+WOKEN_SHARE = 0.4  # of the budget: who is woken when a turn ends waits for nobody else, and twice as long still fits
 LONGEST_READ_S = 0.25  # compute per slice: bounds how long a stop, an operator or the write-ahead log waits for us
 GROW = 2.0  # at most double: one lucky slice must not become one very long one
 SHRINK = 0.25  # at most a quarter: one stalled disk must not cost a hundred tiny slices
@@ -52,6 +53,11 @@ def pace_for(stall_budget_ms: float) -> Pace:
         raise ValueError(f"stall_budget_ms is {stall_budget_ms}; it must be greater than 0")
     budget_s = stall_budget_ms / 1000
     return Pace(stall_budget_s=budget_s, turn_s=min(budget_s / 8, LONGEST_TURN_S), deadline_s=budget_s)
+
+
+def adapted(pace: Pace, *, wakes_waiters: bool) -> Pace:
+    """Longer turns where the database wakes who waits for the lock (wakes_waiters, see ports.Dialect)."""
+    return replace(pace, turn_s=max(pace.turn_s, WOKEN_SHARE * pace.stall_budget_s)) if wakes_waiters else pace
 
 
 def next_rows(pace: Pace, size: int, turned: Turned) -> int:

@@ -20,7 +20,7 @@ from inchworm.ledger import Entry
 from inchworm.lint import Explained, Facts, Look, Schema, index_findings, index_table_findings, lint
 from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 from inchworm.opening import Target, open_database
-from inchworm.pace import Pace, pace_for
+from inchworm.pace import Pace, adapted, pace_for
 from inchworm.ports import Database, Params
 from inchworm.progress import Total
 from inchworm.sampling import Probe, Sampler, Samples
@@ -110,7 +110,8 @@ def plan_migrations(
     db = open_database(database, clock=clock, driver=driver)
     try:
         known = _entries(db)
-        place = _Place(db, clock, stop, db.dialect.paced(pace_for(stall_budget_ms)), driver)
+        rules = adapted(pace_for(stall_budget_ms), wakes_waiters=db.dialect.wakes_waiters)
+        place = _Place(db, clock, stop, rules, driver)
         look = _Planner(place, migrations, known)
         return Plan(tuple(look.plan(migration) for migration in migrations))
     finally:

@@ -5,11 +5,10 @@ Owned by the runner's side; adapters translate their driver's errors into `inchw
 
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from inchworm.clock import StopLike
-from inchworm.pace import Pace
 
 SqlValue = int | float | str | bytes | None
 Params = Mapping[str, SqlValue]
@@ -91,18 +90,12 @@ class Dialect:
     """A backend's name, its ledger DDL (named statements of sql/<name>.sql) and what its SQL cannot say.
 
     wakes_waiters: writers that wait for a lock are queued and woken by its release, so that no gap has to meet them.
-    turn_share: the part of the stall budget that a turn may take, where that is more than the pace for polling waiters.
     """
 
     name: str
     schema: Mapping[str, str]
     warnings: tuple[str, ...] = field(default=())
     wakes_waiters: bool = False
-    turn_share: float = 0.0
-
-    def paced(self, rules: Pace) -> Pace:
-        """The rules of pace, with the turns that this backend's waiters allow."""
-        return replace(rules, turn_s=max(rules.turn_s, self.turn_share * rules.stall_budget_s))
 
 
 class Database(Protocol):

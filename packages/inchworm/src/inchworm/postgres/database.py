@@ -33,7 +33,6 @@ Target = str | os.PathLike[str] | Callable[[], Any]
 
 CONNECT_S = 10
 READ_LOCK_MS = 1_000  # a reader meets a lock only while somebody changes the table's definition
-TURN_SHARE = 0.4  # who waits for a row is woken when the turn ends and waits for nobody else; twice as long still fits
 LOCK_SHARE = 0.2  # of a turn's limit: how long the first wait for a row may last
 LOCK_SHARE_MOST = 0.5  # a wait must end as Busy, never as a turn that took too long
 LOCK_MOST_S = 0.25
@@ -81,7 +80,7 @@ class PostgresDatabase:
         self.writer = Session(open_connection, self._meet)
         self.reader = Session(open_connection)
         self._watch = Watch()
-        self._dialect = Dialect("postgres", SQL, wakes_waiters=True, turn_share=TURN_SHARE)
+        self._dialect = Dialect("postgres", SQL, wakes_waiters=True)
         self._lock_share = LOCK_SHARE
         self._next_number: int | None = None
         self._own_numbers = 0
