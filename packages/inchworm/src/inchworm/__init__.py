@@ -29,9 +29,11 @@ How the parts fit, top to bottom (each knows only what is below it):
     cli asgi testing     the edges: a shell, HTTP, what users test with
     metrics wire         statuses, plans and reports as Prometheus gauges and as JSON
     application doctor   run, Runner, request: composes everything; why a database is slow
-    plan runner          what a migration would cost, or why not; many migrations: registration, leases, order of work
+    plan runner          what a migration would cost, or why not; many migrations: order of work, their ends, the report
+    claims               a row that no attempt holds: registration, a changed definition, taking the lease
     lint walk indexwalk  findings from samples; one migration: slices, bisection, quarantine; an index table's fill
-    requests recheck     an operator's request for a migration that nobody holds; `verify` long after the end
+    indexbuild           an index in one piece, until the stop token or an operator ends it
+    requests recheck     operators' requests for migrations that nobody holds; `verify` long after the end
     attempt sampling     its ledger row between claim and end: lease, waiting with a reason; slices that are undone
     status               the ledger for others: cached, never through the writer
     turns                one write turn: gap, gate, lock, deadline, measurement, checkpoints
@@ -41,7 +43,7 @@ How the parts fit, top to bottom (each knows only what is below it):
     order report         `after`; what a run returns
     sqlite postgres      the adapters behind `ports.Database`
     model keyset indextable   a migration as data; the statements that walk a key; an index as a table
-    gate quiet ports     live writers first; hours of rest; what an adapter implements
+    gate quiet ports patience   live writers first; hours of rest; what an adapter implements; trying again
     file_diagnosis server_diagnosis   what is wrong with a SQLite file, with a PostgreSQL server
     advice diagnosis forecast findings   which index, what both diagnoses share, how long: from facts to sentences
     states cursor pace checkpoint drift trouble cost progress statement queries   pure: no clock, no database

@@ -1,16 +1,21 @@
-"""Carry out an operator's request for a migration that nobody holds, in the turn of whoever found it.
+"""Find operators' requests, and carry out those for a migration that nobody holds, in the turn of whoever found them.
 
 Leaves those for a held migration to its holder. Decides by the table in `states`.
 """
 
+import logging
 from collections.abc import Callable
 
 from inchworm import ledger
-from inchworm.errors import RequestRefused
+from inchworm.clock import Clock, rfc3339
+from inchworm.errors import Busy, LeaseLost, RequestRefused
 from inchworm.lease import is_dead, lapsed
 from inchworm.ledger import Entry, Request
 from inchworm.ports import Database, Turn
 from inchworm.states import Status, Verb, asked
+from inchworm.turns import BOOKKEEPING_S
+
+log = logging.getLogger("inchworm")
 
 
 def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
@@ -21,6 +26,34 @@ def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
     if dead or (dead is None and db.is_gone(entry.holder)):
         return False
     return not lapsed(entry.lease_until, wall_s)
+
+
+def serve(db: Database, clock: Clock, *, held: str | None = None) -> list[Request]:
+    """Carry out what is open, each request in a turn of its own; give back those for `held`, oldest first.
+
+    What finds the database busy, or another runner faster, stays open until the next look.
+    """
+    try:
+        with db.snapshot() as reads:
+            requests = ledger.open_requests(reads)
+    except Busy as later:  # without a log a commit keeps readers out; the next look is half a second away
+        log.debug("inchworm.request", extra={"why": str(later)})
+        return []
+    for request in requests:
+        if request.name != held:
+            _serve_one(db, clock, request)
+    return [r for r in requests if r.name == held]
+
+
+def _serve_one(db: Database, clock: Clock, request: Request) -> None:
+    try:
+        with db.turn(limit_s=BOOKKEEPING_S) as turn:
+            now = rfc3339(clock.wall())
+            answer = carry_out(turn, request, held=lambda entry: is_held(entry, clock.wall(), db), now=now)
+            if answer is not None:
+                ledger.answer(turn, request, answer, rfc3339(clock.wall()))
+    except (Busy, LeaseLost) as later:
+        log.debug("inchworm.request", extra={"migration": request.name, "why": str(later)})
 
 
 def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:
