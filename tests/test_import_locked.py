@@ -47,12 +47,12 @@ def test_a_stranger_that_locks_the_database_delays_import_and_ingest_and_loses_n
     with Installation(tmp_path / "site") as site, caplog.at_level(logging.WARNING):
         database = site.settings.database
         operating.ask_for_import(database, tmp_path / "meshcore.db", by="cli", now_ms=int(time.time() * 1000))
-        until(lambda: ask(site, "select value from counters where name = 'observations'") > 500)
-        until(lambda: site.get("/api/healthz")["async_migrations_running"] is True)
         stranger = connection.open_writer(database)
+        until(lambda: ask(site, "select value from counters where name = 'observations'") > 500)
         stranger.execute("begin immediate")
         stored, answered = ask(site, "select count(*) from observations"), 0
         assert stored < RECEPTIONS
+        until(lambda: site.get("/api/healthz")["async_migrations_running"] is True)
         freed_at = time.monotonic() + LOCK_S
         heard = 0
         while time.monotonic() < freed_at or heard < LIVE:

@@ -135,7 +135,7 @@ def test_a_deferred_constraint_that_fails_at_commit_is_the_rows_fault(harness: P
 def test_it_goes_on_after_its_connections_were_killed_at_any_step(
     harness: PostgresHarness, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("inchworm.postgres.database.TURN_SHARE", 0.0)  # slices stay small, so that there are many steps
+    monkeypatch.setattr("inchworm.pace.WOKEN_SHARE", 0.0)  # slices stay small, so that there are many steps
     target = family(harness, parents=100)
     seen: list[str] = []
 
