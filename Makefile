@@ -35,7 +35,7 @@ demo: install ## serve the app with generated traffic on http://127.0.0.1:8080
 
 test: dev ## run the whole test suite (HOPSCOPE_APT=1 installs mosquitto, chromium, postgresql)
 	@$(BIN)/python tools/test_services.py
-	$(BIN)/python -m pytest $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist worksteal $(PYTEST_ARGS)
 
 check: dev ## ruff, mypy --strict, import contracts, docs
 	$(BIN)/ruff check .
