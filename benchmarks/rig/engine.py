@@ -44,14 +44,20 @@ def run(path: str, gate: inchworm.WriteGate | None) -> Done:
 
 
 class Stopwatch:
-    """Adds up the seconds spent inside the functions of a module; a call from one to another counts once."""
+    """Adds up the seconds spent inside the functions that a package offers; a call from one to another counts once."""
 
-    def __init__(self, module: ModuleType) -> None:
+    def __init__(self, package: ModuleType) -> None:
         self.seconds = 0.0
         self._inside = False
-        for name, function in inspect.getmembers(module, inspect.isfunction):
-            if function.__module__ == module.__name__ and not name.startswith("_"):
-                setattr(module, name, self._timed(function))
+        own = [
+            (name, function)
+            for name, function in inspect.getmembers(package, inspect.isfunction)
+            if function.__module__.startswith(package.__name__)
+        ]
+        if not own:
+            raise RuntimeError(f"{package.__name__} offers no function to time")
+        for name, function in own:
+            setattr(package, name, self._timed(function))
 
     def _timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(function)
