@@ -6,6 +6,8 @@ Pure values. Ordering of text keys is the database's affair (collations), so onl
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
+from operator import itemgetter
 from typing import Literal, cast
 
 from inchworm.errors import CursorStuck
@@ -45,16 +47,33 @@ class Slice:
 
 
 _KINDS = frozenset({int, str, bytes})
+_WHOLE = frozenset({int})
 
 
 def key_of(row: Sequence[object]) -> Key:
     """A row of key columns as a key; CursorStuck for NULL or fractional values, which have no stable order."""
     key = tuple(row)
-    if not _KINDS.issuperset(map(type, key)):  # asked once per row of a migration, so without a loop
-        for value in key:
-            if not isinstance(value, int | str | bytes):
-                raise CursorStuck(f"key {key!r} holds {value!r}; keys are integers, texts or blobs and never NULL")
+    for value in key:
+        if not isinstance(value, int | str | bytes):
+            raise CursorStuck(f"key {key!r} holds {value!r}; keys are integers, texts or blobs and never NULL")
     return cast(Key, key)
+
+
+def keys_of(rows: Sequence[Sequence[object]]) -> list[Key]:
+    """Rows of key columns as keys; CursorStuck as `key_of`. For every row of a migration, so without a loop."""
+    if _KINDS.issuperset(map(type, chain.from_iterable(rows))):
+        return cast(list[Key], list(map(tuple, rows)))
+    return [key_of(row) for row in rows]
+
+
+def keys_at(rows: Sequence[Sequence[object]], places: Sequence[int]) -> list[Key]:
+    """The values at these places of each row, in the order of `places`: keys, if the rows hold such."""
+    return cast(list[Key], list(zip(*(map(itemgetter(place), rows) for place in places), strict=True)))
+
+
+def are_whole(keys: Sequence[Key]) -> bool:
+    """Whether all are whole numbers, which compare here as in the database."""
+    return _WHOLE.issuperset(map(type, chain.from_iterable(keys)))
 
 
 def advance(old: Key | None, piece: Slice) -> Key:

@@ -5,9 +5,10 @@ Knows the guards and how changed rows are counted. Opens no transaction and deci
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import compress
 from typing import Protocol
 
-from inchworm.cursor import Key, Slice, bounds
+from inchworm.cursor import Key, Slice, are_whole, bounds, keys_at
 from inchworm.errors import InchwormError, RowRefused, StatementRefused
 from inchworm.keyset import Keyset
 from inchworm.model import Backfill, Guard, Row, Skip
@@ -164,7 +165,8 @@ class ComputeForm:
 
     def _recomputed(self, turn: Turn, prepared: Prepared, stale: set[Key]) -> tuple[Rows, frozenset[Key]]:
         places = self._places(prepared.rows) if prepared.rows.rows else ()
-        kept = [row for row in prepared.rows.rows if _key([row[p] for p in places]) not in stale]
+        known = prepared.rows.rows
+        kept = [row for row, key in zip(known, keys_at(known, places), strict=True) if key not in stale]
         columns, skipped = prepared.rows.columns, set(prepared.skipped - stale)
         for key in stale:
             rows, left = self._computed(turn, key, key)
@@ -185,8 +187,7 @@ class ComputeForm:
             return {}
         places = self._places(found)
         grouped: dict[Key, tuple[SqlValue, ...]] = {}
-        for row in found.rows:
-            key = _key([row[p] for p in places])
+        for row, key in zip(found.rows, keys_at(found.rows, places), strict=True):
             grouped[key] = (*grouped.get(key, ()), *row)
         return grouped
 
@@ -204,22 +205,21 @@ class ComputeForm:
 
     def _check_inside(self, who: str, rows: Rows, first: Key, last: Key) -> None:
         """Whole numbers compare here as in the database; other keys are looked up by `_check_known`."""
-        if not rows.rows or not _whole(first) or not _whole(last):
+        if not rows.rows or not are_whole((first, last)):
             return
-        places = self._places(rows)
-        for row in rows.rows:
-            key = _key([row[p] for p in places])
-            if not _whole(key) or not first <= key <= last:
-                raise StatementRefused(f"{who} yielded key {_shown(key)} for {_shown(first)}..{_shown(last)}: {BEYOND}")
+        keys = keys_at(rows.rows, self._places(rows))
+        if are_whole(keys) and first <= min(keys) and max(keys) <= last:
+            return
+        stray = next(key for key in keys if not are_whole((key,)) or not first <= key <= last)
+        raise StatementRefused(f"{who} yielded key {_shown(stray)} for {_shown(first)}..{_shown(last)}: {BEYOND}")
 
     def _check_known(self, keyed: Reads, piece: Slice, rows: Rows) -> None:
         """Keys that are no whole numbers, on the snapshot that gave the slice its keys: one that the slice does not
         have may be missing in the table (compute reads others), but must not stand there outside the slice.
         """
-        if not rows.rows or (_whole(piece.first) and _whole(piece.last)):
+        if not rows.rows or are_whole((piece.first, piece.last)):
             return
-        places = self._places(rows)
-        strange = {_key([row[p] for p in places]) for row in rows.rows} - set(piece.keys)
+        strange = set(keys_at(rows.rows, self._places(rows))) - set(piece.keys)
         for key in sorted(strange, key=repr)[:LOOKED_UP]:
             found = keyed.select(self._walk.touch(self._keys), self._walk.range_params(key, key)).rows
             if any(_key(row[: len(self._keys)]) not in piece.keys for row in found):
@@ -261,11 +261,11 @@ class ComputeForm:
                     f"apply returned {changed!r}; it returns how many of the slice's keys it changed"
                 )
             return changed
-        places = self._places(rows)
+        keys = keys_at(rows.rows, self._places(rows))
         touched: set[Key] = set()
         for statement in self._migration.statements:
             flags = turn.apply(statement, rows) if parameters(statement) else [turn.execute(statement, {}) > 0]
-            touched |= {_key([row[p] for p in places]) for row, hit in zip(rows.rows, flags, strict=False) if hit}
+            touched.update(compress(keys, flags))
         return touched & set(piece.keys)
 
 
@@ -287,10 +287,6 @@ def _alike(one: "tuple[SqlValue, ...] | None", other: "tuple[SqlValue, ...] | No
     if one is None or other is None:
         return one is other
     return one == other and all(type(a) is type(b) for a, b in zip(one, other, strict=True))
-
-
-def _whole(key: Key) -> bool:
-    return all(isinstance(value, int) for value in key)
 
 
 def _shown(key: Key) -> str:

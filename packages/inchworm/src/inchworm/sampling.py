@@ -110,7 +110,7 @@ class Sampler:
         params = walk.next_params(bound, start, LARGE_ROWS)
         with self._source.reading(limit_s=READ_LIMIT_S, stop=self._stop) as (reads, _):
             rows = reads.select(walk.next_keys(first=start is None), params).rows
-        keys = tuple(cursor.key_of(row) for row in rows)
+        keys = tuple(cursor.keys_of(rows))
         return keys[::-1] if last else keys
 
     # -- outside the turn

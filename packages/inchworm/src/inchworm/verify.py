@@ -53,7 +53,7 @@ class Verifier:
             rows = keyed.select(sql, self._keyset.next_params(bound, checked.at, checked.size)).rows
             if not rows:
                 return replace(checked, ended=True)
-            keys = tuple(cursor.key_of(row) for row in rows)
+            keys = tuple(cursor.keys_of(rows))
             order = self._migration.order
             piece = Slice(keys if order == "asc" else keys[::-1], order)
             params = cursor.bounds(self._migration.keys, piece.first, piece.last)
@@ -93,4 +93,4 @@ def selected(
         found = reads.select(check, walk.range_params(first, last)).rows
     quick = clock.monotonic() - started < pace.LONGEST_READ_S / 2
     size = min(checked.size * 2, MOST_ROWS) if quick else checked.size
-    return Checked(last, size), [cursor.key_of(row) for row in found]
+    return Checked(last, size), cursor.keys_of(found)

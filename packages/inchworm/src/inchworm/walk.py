@@ -87,8 +87,8 @@ class Walk:
         try:
             self._begin()
             attempt.attend(at_once=True)
-            while (piece := self._next()) is not None:
-                del piece
+            while self._next() is not None:
+                pass
             self._settle()
             self._verify()
             attempt.become(Status.DONE)
@@ -180,7 +180,7 @@ class Walk:
         rows = reads.select(sql, self._keyset.next_params(held.bound, held.cursor, self._size)).rows
         if not rows:
             return None
-        keys = [cursor.key_of(row) for row in rows]
+        keys = cursor.keys_of(rows)
         return Slice(tuple(keys if self._migration.order == "asc" else reversed(keys)), self._migration.order)
 
     def _advanced(self, piece: Slice, did: Counts) -> Entry:

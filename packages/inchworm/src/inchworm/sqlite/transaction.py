@@ -5,7 +5,8 @@ Begins and ends no transaction itself: `database` does.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from itertools import pairwise
+from itertools import pairwise, repeat
+from operator import itemgetter
 from typing import Any
 
 from inchworm.clock import Clock, StopLike
@@ -168,12 +169,12 @@ class _Seen:
         self._marks: list[int] = []
 
     def each(self, rows: Sequence[Sequence[SqlValue]], picks: tuple[int, ...]) -> Iterator[tuple[SqlValue, ...]]:
-        whole = picks == tuple(range(len(rows[0])))
-        for row in rows:
+        picked = (map(itemgetter(pick), rows) for pick in picks)
+        for values in zip(*picked, strict=True) if picks else repeat((), len(rows)):
             self._marks.append(self._total())
             if self._is_over():
                 raise DeadlineExceeded("the turn ran past its limit between two rows")
-            yield tuple(row) if whole else tuple(row[p] for p in picks)
+            yield values
 
     def closed(self) -> list[bool]:
         marks = [*self._marks, self._total()]
