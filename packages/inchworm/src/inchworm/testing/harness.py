@@ -32,7 +32,28 @@ class Harness(Protocol):
         ...
 
 
-class SqliteHarness:
+class LibraryHarness:
+    """What files and memory have in common: each call opens `target` with `library`, see sqlite.connect."""
+
+    library: str | None
+
+    def open(self, target: str, clock: Clock | None = None) -> Database:
+        """The backend itself."""
+        return sqlite.connect(target, library=self.library, clock=clock)
+
+    def execute(self, target: str, *statements: str) -> None:
+        """Another connection writes; raises when the database is locked."""
+        with closing(open_path(target, read_only=False, library=self.library)) as driver:
+            for statement in statements:
+                driver.run(statement)
+
+    def rows(self, target: str, statement: str) -> Sequence[tuple[SqlValue, ...]]:
+        """Another connection reads."""
+        with closing(open_path(target, read_only=False, library=self.library)) as driver:
+            return driver.run(statement).rows
+
+
+class SqliteHarness(LibraryHarness):
     """Files in a folder, through one of the two SQLite libraries (never both on one file in one process)."""
 
     def __init__(self, folder: Path, library: str) -> None:
@@ -40,19 +61,8 @@ class SqliteHarness:
         self._numbers = itertools.count()
 
     def fresh(self) -> str:
+        """A new empty file with a write-ahead log."""
         path = self._folder / f"{next(self._numbers)}.db"
         path.touch()
         self.execute(str(path), "pragma journal_mode = wal")
         return str(path)
-
-    def open(self, target: str, clock: Clock | None = None) -> Database:
-        return sqlite.connect(target, library=self.library, clock=clock)
-
-    def execute(self, target: str, *statements: str) -> None:
-        with closing(open_path(target, read_only=False, library=self.library)) as driver:
-            for statement in statements:
-                driver.run(statement)
-
-    def rows(self, target: str, statement: str) -> Sequence[tuple[SqlValue, ...]]:
-        with closing(open_path(target, read_only=False, library=self.library)) as driver:
-            return driver.run(statement).rows

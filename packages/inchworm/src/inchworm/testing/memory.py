@@ -5,18 +5,16 @@ One process only, and a rollback journal: a reader that stays open keeps writers
 
 import itertools
 import os
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from inchworm import sqlite
-from inchworm.clock import Clock
-from inchworm.ports import Database, SqlValue
 from inchworm.sqlite.driver import Driver, open_path
+from inchworm.testing.harness import LibraryHarness
 
 _numbers = itertools.count(1)
 
 
-class MemoryHarness:
+class MemoryHarness(LibraryHarness):
     """A `Harness` over memory. Each database lives until `close`; `target` names work wherever a path does."""
 
     def __init__(self, library: str | None = None) -> None:
@@ -30,21 +28,6 @@ class MemoryHarness:
         self._keepers.append(open_path(target, read_only=False, library=self.library))
         self._keepers[-1].run("pragma user_version = 0")
         return target
-
-    def open(self, target: str, clock: Clock | None = None) -> Database:
-        """The backend itself."""
-        return sqlite.connect(target, library=self.library, clock=clock)
-
-    def execute(self, target: str, *statements: str) -> None:
-        """Another connection writes."""
-        with closing(open_path(target, read_only=False, library=self.library)) as driver:
-            for statement in statements:
-                driver.run(statement)
-
-    def rows(self, target: str, statement: str) -> Sequence[tuple[SqlValue, ...]]:
-        """Another connection reads."""
-        with closing(open_path(target, read_only=False, library=self.library)) as driver:
-            return driver.run(statement).rows
 
     def close(self) -> None:
         """Forget every database."""
