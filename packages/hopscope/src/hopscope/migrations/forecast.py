@@ -10,8 +10,8 @@ import threading
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import inchworm
 from hopscope.migrations import corescope_import
@@ -53,15 +53,13 @@ def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int, r
     What retention leaves out is forecast like the rest, so that time and sizes are upper bounds then.
     """
     place = _existing(Path(database).resolve().parent)
-    source = corescope.open_source(path)
-    try:
+    earlier = _witnesses(database)
+    with corescope.reading_source(path) as source:
         found = corescope.shape(source)
-        after = _came_already(source, database)
+        after = corescope_import.came_already(earlier, partial(corescope.witness, source))
         extents = corescope.extents(source, found, after)
         plans = corescope_import.plan(found, extents, after)
         sizes = corescope.sizes(source, found)
-    finally:
-        source.close()
     with tempfile.TemporaryDirectory(prefix="hopscope-check-", dir=place) as directory:
         trial = _Trial(str(Path(directory) / "sample.db"))
         report = trial.run(path, _sample(found, extents), keys, stall_budget_ms)
@@ -86,15 +84,13 @@ def _of_retention(days: int) -> tuple[str, ...]:
     return (f"retention_days is {days}: packets that nobody heard for so long stay behind; the figures count them all",)
 
 
-def _came_already(source: Any, database: str) -> dict[str, int]:
+def _witnesses(database: str) -> list[Mapping[str, tuple[int, bytes]]]:
     if not Path(database).is_file():
-        return {}
+        return []
     db = connection.open_reader(database)
     try:
         schema.check(db)
-        return corescope_import.came_already(
-            imports.witnesses(db), lambda name, key: corescope.witness(source, name, key)
-        )
+        return imports.witnesses(db)
     finally:
         db.close()
 

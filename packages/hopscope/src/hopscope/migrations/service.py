@@ -121,17 +121,12 @@ class Service:
     def _begin(self, job: Import) -> None:
         if others := imports.failed(self._db):
             raise SourceError(f"import {others[0]} failed: retry its migration first (hopscope migrations retry NAME)")
-        source = corescope.open_source(job.path)
-        try:
+        earlier, now = imports.witnesses(self._db), self._work.now_ms()
+        with corescope.reading_source(job.path) as source:
             found = corescope.shape(source)
-            after = corescope_import.came_already(
-                imports.witnesses(self._db), lambda name, key: corescope.witness(source, name, key)
-            )
-            now = self._work.now_ms()
+            after = corescope_import.came_already(earlier, partial(corescope.witness, source))
             keep_from = corescope_import.kept_from(self._work.retention_days, now)
             plans = corescope_import.plan(found, corescope.extents(source, found, after), after, keep_from=keep_from)
-        finally:
-            source.close()
         check_disk(self._work.database, corescope_import.bytes_needed(plans))
         name = corescope_import.source_name(job.id, job.path)
         imports.begin(self._db, job.id, name, plans, now=now)

@@ -5,7 +5,8 @@ Composes the statements that read its tables from the columns that a file really
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import quote
@@ -80,14 +81,34 @@ def open_source(path: str) -> apsw.Connection:
             return _opened(path, mode)
         except (apsw.CantOpenError, apsw.ReadOnlyError) as exc:
             failure: apsw.Error = exc
-            if not _at_rest(path):
-                raise SourceError(
-                    f"{path} cannot be opened: its newest rows are still in {Path(path).name}-wal, and reading them "
-                    f"needs a place that can be written ({exc}): copy both files to one, or stop CoreScope in order"
-                ) from exc
+            if unrest := _unrest(path):
+                raise SourceError(f"{path} cannot be opened: {unrest.format(exc)}") from exc
         except apsw.Error as exc:
-            raise SourceError(f"{path} cannot be read as a database: {exc}") from exc
+            raise _refusal(path, exc) from exc
     raise SourceError(f"{path} cannot be opened: {failure}")
+
+
+@contextmanager
+def reading_source(path: str) -> Iterator[apsw.Connection]:
+    """A connection of open_source for the block. Raises SourceError for whatever the block's reads meet as well."""
+    db = open_source(path)
+    try:
+        yield db
+    except apsw.Error as exc:
+        raise _refusal(path, exc) from exc
+    finally:
+        db.close()
+
+
+def _refusal(path: str, problem: apsw.Error) -> SourceError:
+    """The driver's words with what they mean for the file."""
+    for kinds, meaning in (
+        ((apsw.CorruptError,), "is damaged"),
+        ((apsw.BusyError, apsw.LockedError), "is kept locked by another program"),
+    ):
+        if isinstance(problem, kinds):
+            return SourceError(f"{path} {meaning}: {problem}")
+    return SourceError(f"{path} cannot be read as a database: {problem}")
 
 
 def _opened(path: str, mode: str) -> apsw.Connection:
@@ -102,18 +123,35 @@ def _opened(path: str, mode: str) -> apsw.Connection:
     return db
 
 
-def _at_rest(path: str) -> bool:
-    wal = Path(path + "-wal")
-    return not wal.exists() or wal.stat().st_size == 0
+def _unrest(path: str) -> str | None:
+    """Why the file alone, without what lies beside it, is not what was committed; None: it is. {} takes the error."""
+    name, wal, journal = Path(path).name, Path(path + "-wal"), Path(path + "-journal")
+    if wal.exists() and wal.stat().st_size:
+        return (
+            f"its newest rows are still in {name}-wal, and reading them needs a place that can be written ({{}}): "
+            "copy both files to one, or stop CoreScope in order"
+        )
+    if journal.exists() and _first_byte(journal) not in (b"", b"\0"):  # a finished one is empty, or begins with 0
+        return (
+            f"its last change was cut off and is to be taken back with {name}-journal ({{}}): let CoreScope, or the "
+            "sqlite3 command, open it or a copy of both files once"
+        )
+    return None
+
+
+def _first_byte(file: Path) -> bytes:
+    with file.open("rb") as stream:
+        return stream.read(1)
 
 
 def is_hopscope(path: str) -> bool:
     """Whether the file is a database of ours, of any version. Raises SourceError for one that cannot be read."""
-    db = open_source(path)
-    try:
-        return _has_meta(db) and "schema_version" in {row[0] for row in db.execute(sql("corescope")["meta_keys"])}
-    finally:
-        db.close()
+    with reading_source(path) as db:
+        return _is_ours(db)
+
+
+def _is_ours(db: apsw.Connection) -> bool:
+    return _has_meta(db) and "schema_version" in {row[0] for row in db.execute(sql("corescope")["meta_keys"])}
 
 
 def _has_meta(db: apsw.Connection) -> bool:
@@ -125,11 +163,13 @@ def shape(db: apsw.Connection) -> Shape:
     statements = sql("corescope")
     names = [str(row[0]) for row in db.execute(statements["tables"])]
     tables = {name: frozenset(str(row[0]) for row in db.execute(statements["columns"], (name,))) for name in names}
-    for name in ("transmissions", "observations"):
-        if not NEEDED[name] <= tables.get(name, frozenset()):
-            raise SourceError(f"this is no CoreScope database: it has no table {name} with the columns it needs")
-    if "hash" in tables["transmissions"] and "frame" in tables["transmissions"]:
+    if _is_ours(db):
         raise SourceError("this is a hopscope database; there is nothing to import from it")
+    for name in ("transmissions", "observations"):
+        if name not in tables:
+            raise SourceError(f"this is no CoreScope database: it has no table {name}")
+        if lacking := sorted(NEEDED[name] - tables[name]):
+            raise SourceError(f"this is no CoreScope database: its table {name} lacks {', '.join(lacking)}")
     return Shape(tables, bool(db.execute(statements["indexed"]).get))
 
 

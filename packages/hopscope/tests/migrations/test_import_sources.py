@@ -1,0 +1,118 @@
+"""Files that are damaged, locked, or left half written: each is refused by its cause, and no other import waits."""
+
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import apsw
+import pytest
+from click.testing import CliRunner
+from corescope_file import CoreScopeFile
+from import_rig import Importing
+
+from hopscope.cli.root import main
+from hopscope.store import connection, schema
+from meshwire import encode
+
+ACK = encode.frame(1, 3, encode.ack(b"\1\0\0\0"))
+PAGE = 4096
+CHANGE_AND_DIE = """
+import apsw, os, signal, sys
+db = apsw.Connection(sys.argv[1])
+db.pragma("cache_size", 5)  # so that pages are written before the commit
+db.execute("begin; update observations set timestamp = 5")
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+@pytest.fixture
+def good(source: CoreScopeFile) -> Path:
+    """A file of many pages that nobody has open, in the rollback mode."""
+    observer = source.observer("A1" * 32)
+    packet = source.transmission(ACK, "2026-05-17T06:40:00Z")
+    with source.db:
+        for number in range(3_000):
+            source.observation(packet, observer, 1_779_000_000 + number * 60, [f"{number:04X}"])
+    source.db.pragma("journal_mode", "delete")
+    source.close()
+    return source.path
+
+
+def damaged(path: Path, keep: int) -> Path:
+    """A copy whose pages behind the first `keep` are overwritten."""
+    copy = path.with_name("damaged.db")
+    whole = path.read_bytes()
+    copy.write_bytes(whole[: keep * PAGE] + b"\xff" * (len(whole) - keep * PAGE))
+    return copy
+
+
+def cut_off(path: Path) -> Path:
+    """A copy that another program was changing when it was killed: the old pages are in its journal."""
+    copy = path.with_name("cut.db")
+    shutil.copyfile(path, copy)
+    ended = subprocess.run([sys.executable, "-c", CHANGE_AND_DIE, str(copy)], check=False)
+    assert ended.returncode == -signal.SIGKILL
+    assert path.with_name("cut.db-journal").stat().st_size > PAGE
+    return copy
+
+
+def test_a_damaged_file_is_refused_and_the_next_one_is_imported(good: Path, bring: Importing) -> None:
+    found = bring(damaged(good, keep=1))
+    assert (found.state, found.error) == (
+        "refused",
+        f"{good.with_name('damaged.db')} is damaged: database disk image is malformed",
+    )
+    assert bring(good).state == "done"
+
+
+def test_a_file_whose_last_transaction_was_cut_off_is_refused_with_the_way_out(good: Path, bring: Importing) -> None:
+    """Without its journal it holds half of a transaction; nobody ever committed that."""
+    found = bring(cut_off(good))
+    assert found.state == "refused"
+    assert "cut.db-journal" in (found.error or "")
+    assert "was cut off" in (found.error or "")
+
+
+def test_a_file_that_another_program_keeps_locked_is_refused_by_that_name(
+    good: Path, bring: Importing, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("hopscope.store.corescope.BUSY_TIMEOUT_MS", 1)
+    holder = apsw.Connection(str(good))
+    holder.execute("begin exclusive")
+    assert bring(good).error == f"{good} is kept locked by another program: database is locked"
+    holder.close()
+    assert bring(good).state == "done"
+
+
+@pytest.mark.parametrize("spoilt", [lambda path: damaged(path, keep=1), cut_off])
+def test_a_check_of_such_a_file_ends_with_one_sentence(
+    spoilt: Callable[[Path], Path], good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOPSCOPE_DATABASE", str(tmp_path / "check" / "hopscope.db"))
+    ended = CliRunner().invoke(main, ["upgrade-check", str(spoilt(good))])
+    assert ended.exit_code == 1
+    assert ended.output.startswith("hopscope: ")
+    assert len(ended.output.splitlines()) == 1
+
+
+def test_a_database_of_our_own_is_called_that(tmp_path: Path, bring: Importing) -> None:
+    db = connection.open_writer(str(tmp_path / "ours.db"))
+    schema.prepare(db)
+    db.close()
+    assert bring(tmp_path / "ours.db").error == "this is a hopscope database; there is nothing to import from it"
+
+
+def test_what_a_file_lacks_is_named(tmp_path: Path, bring: Importing) -> None:
+    other = apsw.Connection(str(tmp_path / "other.db"))
+    other.execute("create table transmissions (id integer primary key, raw_hex text)")
+    assert bring(tmp_path / "other.db").error == "this is no CoreScope database: it has no table observations"
+    other.execute("create table observations (id integer primary key)")
+    other.close()
+    assert bring(tmp_path / "other.db").error == (
+        "this is no CoreScope database: its table observations lacks timestamp, transmission_id"
+    )
+    (tmp_path / "nothing.db").touch()
+    assert bring(tmp_path / "nothing.db").error == "this is no CoreScope database: it has no table transmissions"
