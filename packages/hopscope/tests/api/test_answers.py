@@ -56,6 +56,7 @@ def test_without_a_reading_nothing_is_kept() -> None:
 
 def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(answers, "BYTES", 25)
+    monkeypatch.setattr(answers, "ENTRY_BYTES", 0)
     monkeypatch.setattr(answers, "BODY_BYTES", 20)
     kept = Answers()
     for number in range(5):
@@ -63,6 +64,14 @@ def test_kept_answers_are_bounded_in_bytes(monkeypatch: pytest.MonkeyPatch) -> N
     kept.keep(("large", b""), (1, 1), answer(21))
     assert [number for number in range(5) if kept.find((str(number), b""), (1, 1))] == [3, 4]
     assert kept.find(("large", b""), (1, 1)) is None
+
+
+@pytest.mark.parametrize("address", [1, 10_000])
+def test_a_flood_of_small_answers_is_bounded_by_what_it_takes_in_memory(address: int) -> None:
+    kept = Answers()
+    for number in range(10_000):
+        kept.keep(("/api/nodes", str(number).encode().ljust(address)), (1, 1), answer(10))
+    assert 0 < len(kept) <= answers.BYTES // (answers.ENTRY_BYTES + address)
 
 
 def test_a_commit_is_seen_by_the_very_next_request(mesh: Mesh, start: Start) -> None:

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 LONGEST_S = 2.0
-BYTES = 8 * 1024 * 1024  # of all bodies together
+BYTES = 8 * 1024 * 1024  # of everything that is kept
 BODY_BYTES = 512 * 1024  # of one body; a larger one is not kept
+ENTRY_BYTES = 1024  # what the objects around one kept answer take besides (0.5 kB without headers)
 
 Key = tuple[str, bytes]  # path and query
 Reading = tuple[int, int]  # of the store's clock
@@ -27,17 +28,17 @@ class Answer:
     body: bytes
     packed: bytes | None = None
 
-    @property
-    def size(self) -> int:
-        """Bytes that it takes."""
-        return len(self.body) + len(self.packed or b"")
-
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     answer: Answer
     reading: Reading
     at_s: float
+
+
+def _size(key: Key, answer: Answer) -> int:
+    """Bytes that it takes, its address included: strangers choose that, and answers may be smaller than it."""
+    return ENTRY_BYTES + len(key[0]) + len(key[1]) + len(answer.body) + len(answer.packed or b"")
 
 
 class Answers:
@@ -69,7 +70,7 @@ class Answers:
             return
         self._forget(key)
         self._kept[key] = _Kept(answer, reading, self._now_s())
-        self._bytes += answer.size
+        self._bytes += _size(key, answer)
         self._shrink()
 
     def improve(self, key: Key, answer: Answer) -> None:
@@ -77,7 +78,7 @@ class Answers:
         kept = self._kept.get(key)
         if kept is not None and kept.answer is not answer and kept.answer.body is answer.body:
             self._kept[key] = _Kept(answer, kept.reading, kept.at_s)
-            self._bytes += answer.size - kept.answer.size
+            self._bytes += len(answer.packed or b"") - len(kept.answer.packed or b"")
             self._shrink()
 
     def _shrink(self) -> None:
@@ -87,4 +88,4 @@ class Answers:
     def _forget(self, key: Key) -> None:
         old = self._kept.pop(key, None)
         if old is not None:
-            self._bytes -= old.answer.size
+            self._bytes -= _size(key, old.answer)
