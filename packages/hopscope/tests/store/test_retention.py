@@ -112,6 +112,14 @@ def test_a_channel_forgets_a_message_that_is_gone(db: apsw.Connection, writer: W
     assert list(db.execute("select message_count, last_message_id, last_seen from channels")) == [(0, None, 0)]
 
 
+def test_a_channel_shows_the_newest_message_that_is_left(db: apsw.Connection, writer: Writer) -> None:
+    channel = ChannelFacts(name="#test", hash=0xD9, encrypted=False)
+    still_heard, older = heard(1, at=OLD, channel=channel), heard(2, at=OLD + 1, channel=channel)
+    writer.record([still_heard, older, heard(1, at=RECENT, by="B0" * 32, channel=channel)])
+    Retention(db, days=30).turn_when_due(NOW)
+    assert list(db.execute("select message_count, last_message_id, last_seen from channels")) == [(1, 1, OLD)]
+
+
 def test_it_finds_what_is_old_by_its_index(db: apsw.Connection) -> None:
     query = connection.sql("retention")["expired"]
     plan = "; ".join(row[3] for row in db.execute("explain query plan " + query, {"before": NOW, "limit": 1}))

@@ -15,8 +15,11 @@ delete from transmissions where id = ?;
 update counters set value = value - :by where name = :name;
 
 -- name: one_message_less
--- The message that a channel shows is its newest; when that one goes, no other is left.
+-- The message that a channel shows is the one first heard last; an older one that is still heard may outlive it.
 update channels set message_count = message_count - 1,
-    last_seen = case when last_message_id = :transmission then 0 else last_seen end,
-    last_message_id = nullif(last_message_id, :transmission)
+    last_seen = iif(last_message_id = :transmission,
+        coalesce((select max(t.first_seen) from transmissions t where t.channel_id = :channel), 0), last_seen),
+    last_message_id = iif(last_message_id = :transmission,
+        (select t.id from transmissions t where t.channel_id = :channel order by t.first_seen desc, t.id desc limit 1),
+        last_message_id)
 where id = :channel;
