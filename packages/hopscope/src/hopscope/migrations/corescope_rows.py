@@ -277,7 +277,7 @@ def nodes(rows: Sequence[Row], *, now: int, clean: Callable[[str], str]) -> Iter
                 "lat_e6": lat if placed else None,
                 "lon_e6": lon if placed else None,
                 "first_seen": first,
-                "last_seen": min(last, now),
+                "last_seen": last,
                 "battery_mv": whole(row["battery_mv"]),
                 "temperature_c": number(row["temperature_c"]),
             }
@@ -328,9 +328,12 @@ def edges(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]:
 
 
 def _span(row: Row, now: int) -> tuple[int | None, int | None]:
-    """First and last seen, each standing in for the other; both None when neither is a time."""
-    first, last = (time_ms(row[name], now=now) for name in ("first_seen", "last_seen"))
-    known = [at for at in (first, last) if at is not None]
+    """First and last seen, each standing in for the other; both None when neither is a time.
+
+    Of a clock that ran ahead nothing remains: what is heard from now on would be older, and change nothing.
+    """
+    times = (time_ms(row[name], now=now) for name in ("first_seen", "last_seen"))
+    known = [min(at, now) for at in times if at is not None]
     return min(known, default=None), max(known, default=None)
 
 
