@@ -1,6 +1,7 @@
 """The pages say what the code does: the quickstart runs, named tests exist, and the page of states is not stale."""
 
 import importlib.util
+import logging
 import re
 import runpy
 import sqlite3
@@ -84,7 +85,13 @@ def test_the_examples_of_the_page_for_applications_run(
     monkeypatch.setattr("prometheus_client.REGISTRY", CollectorRegistry())
     migration = runpy.run_path(str(EXAMPLE / "migrations.py"))["tx_last_seen"]
     names: dict[str, Any] = {"migrations": [migration]}
-    exec(compile(block, "inchworm-in-your-application.md", "exec"), names)
+    log = logging.getLogger("inchworm")
+    monkeypatch.setattr(log, "handlers", log.handlers[:])
+    level = log.level
+    try:
+        exec(compile(block, "inchworm-in-your-application.md", "exec"), names)
+    finally:
+        log.setLevel(level)
     for what in ("app", "reader"):
         if what in names:
             names[what].close()

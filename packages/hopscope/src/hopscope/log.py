@@ -37,12 +37,12 @@ class _Formatter(logging.Formatter):
 
 
 class _EngineFormatter(_Formatter):
-    """The migration engine gives its event as the message and its fields as `extra`."""
+    """The migration engine gives its event and its fields as `extra`; its message says the same in its own form."""
 
     def format(self, record: logging.LogRecord) -> str:
         """As ours: the event, then key=value."""
         fields = {key: value for key, value in vars(record).items() if key not in _OF_EVERY_RECORD}
-        record.msg, record.args = line(record.getMessage(), fields), ()
+        record.msg, record.args = line(fields.pop("event", record.msg), fields), ()
         return super().format(record)
 
 

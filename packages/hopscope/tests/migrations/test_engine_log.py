@@ -5,6 +5,7 @@ import logging
 import pytest
 
 from hopscope import log
+from inchworm import events
 
 
 def test_an_event_of_the_engine_is_a_line_with_its_fields(capsys: pytest.CaptureFixture[str]) -> None:
@@ -12,9 +13,8 @@ def test_an_event_of_the_engine_is_a_line_with_its_fields(capsys: pytest.Capture
     before = [(one, one.handlers[:], one.propagate, one.level) for one in loggers]
     try:
         log.setup("info")
-        extra = {"migration": "import_1_nodes", "error": "no\nroom"}
-        logging.getLogger("inchworm").warning("inchworm.fault", extra=extra)
-        logging.getLogger("inchworm").debug("inchworm.slice", extra=extra)
+        events.warning("inchworm.fault", migration="import_1_nodes", error="no\nroom")
+        events.debug("inchworm.slice", migration="import_1_nodes")
     finally:
         for one, handlers, propagate, level in before:
             one.handlers[:], one.propagate = handlers, propagate

@@ -47,7 +47,7 @@ How the parts fit, top to bottom (each knows only what is below it):
     file_diagnosis server_diagnosis   what is wrong with a SQLite file, with a PostgreSQL server
     advice diagnosis forecast findings   which index, what both diagnoses share, how long: from facts to sentences
     states cursor pace checkpoint drift trouble cost progress statement queries   pure: no clock, no database
-    lease clock errors   who lives; time and stopping; every error that is raised on purpose
+    lease clock errors events   who lives; time and stopping; every error that is raised on purpose; the log's lines
 
 Walk of a slice: `walk` selects the next keys and lets `forms` compute on one snapshot; `turns` takes a write turn in
 which `forms` applies and `ledger` writes cursor and counters; after the commit `pace` chooses the next size and gap.
@@ -84,7 +84,7 @@ if TYPE_CHECKING:
     from inchworm.doctor import Diagnosis, examine
     from inchworm.plan import Plan, plan_migrations
 
-# A message is a name and its facts are fields, so without a handler of the application's it would say nothing.
+# Whether and where log lines appear is the application's to say; Python would print warnings to standard error.
 logging.getLogger("inchworm").addHandler(logging.NullHandler())
 
 _LATER = {

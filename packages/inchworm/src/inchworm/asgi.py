@@ -6,13 +6,13 @@ No framework. Reads the ledger on a connection of its own, at most once a second
 import asyncio
 import inspect
 import json
-import logging
 import re
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import unquote
 
+from inchworm import events
 from inchworm.application import request
 from inchworm.clock import Clock
 from inchworm.errors import DatabaseFault, InchwormError, RequestRefused
@@ -26,8 +26,6 @@ Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Authorizer = Callable[[Scope, str, Verb], "str | Awaitable[str | None] | None"]
 Ask = Callable[[str, Verb, str], str]
-
-log = logging.getLogger("inchworm")
 
 _LIST = re.compile(r"^(?:.*)/migrations/?$")
 _VERB = re.compile(r"^(?:.*)/migrations/([^/]+)/([^/]+)/?$")
@@ -110,7 +108,7 @@ class MigrationsApp:
         try:
             self._last = self._reader.read()
         except InchwormError as problem:
-            log.warning("inchworm.status", extra={"why": str(problem)})
+            events.warning("inchworm.status", why=str(problem))
             error = "the ledger cannot be read" if self._hide_errors else str(problem)
         if self._last is None:
             return Answer(503, {"migrations": None, "error": error}, ((b"retry-after", b"1"),))
@@ -136,7 +134,7 @@ class MigrationsApp:
         except RequestRefused as refusal:
             return _refusal(404 if "no such migration" in str(refusal) else 409, str(refusal))
         except DatabaseFault as fault:
-            log.warning("inchworm.request", extra={"migration": name, "why": str(fault)})
+            events.warning("inchworm.request", migration=name, why=str(fault))
             why = "the database could not take the request" if self._hide_errors else str(fault)
             return _refusal(503, why, (b"retry-after", b"1"))
         return Answer(202 if answer == "requested" else 200, {"name": name, "verb": str(verb), "answer": answer})

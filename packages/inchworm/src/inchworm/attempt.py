@@ -3,12 +3,11 @@
 Heeds the stop token, operators and the throttle. Knows nothing of slices: `walk` says what is written.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import partial
 
-from inchworm import ledger, pace
+from inchworm import events, ledger, pace
 from inchworm.clock import Clock, StopLike, cause_of, rfc3339
 from inchworm.errors import Busy, DatabaseFault, DeadlineExceeded, DiskFull, LockNeverFree
 from inchworm.lease import LEASE_S
@@ -17,8 +16,6 @@ from inchworm.ports import Turn
 from inchworm.progress import Progress, Timesheet, eta_s, rate
 from inchworm.states import ENDED, Status, Verb, move
 from inchworm.turns import BOOKKEEPING_S, Turns
-
-log = logging.getLogger("inchworm")
 
 LOOK_S = 0.5  # between two looks at operators' requests and the throttle; "at least once a second"
 
@@ -81,10 +78,8 @@ class Attempt:
         """
         self._faults_logged += 1
         if self._faults_logged & (self._faults_logged - 1) == 0:
-            extra = {"migration": self.held.name, "error": str(fault), "faults": self._faults_logged}
-            log.log(
-                logging.INFO if isinstance(fault, DeadlineExceeded) else logging.WARNING, "inchworm.fault", extra=extra
-            )
+            say = events.info if isinstance(fault, DeadlineExceeded) else events.warning
+            say("inchworm.fault", migration=self.held.name, error=str(fault), faults=self._faults_logged)
 
     # -- writing
 
@@ -230,8 +225,8 @@ class Attempt:
         except (Busy, DiskFull, LockNeverFree) as problem:
             raise Unwritten(new, error or reason, problem) from problem
         self.held = ended[0]
-        level = logging.ERROR if new is Status.FAILED else logging.INFO
-        log.log(level, "inchworm.status", extra={"migration": was.name, "status": str(new), "why": error or reason})
+        say = events.error if new is Status.FAILED else events.info
+        say("inchworm.status", migration=was.name, status=str(new), why=error or reason)
 
     # -- telling
 
@@ -262,6 +257,6 @@ class Attempt:
         self._told = now
         try:
             self._options.on_progress(self.progress())
-        except Exception as problem:
+        except Exception as problem:  # noqa: BLE001  (a display that fails must not fail the migration)
             self.note(problem)
-            log.debug("inchworm.on_progress", exc_info=True)
+            events.debug("inchworm.on_progress", trace=True, migration=self.held.name)

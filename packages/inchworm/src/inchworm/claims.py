@@ -3,11 +3,10 @@
 Refuses a migration that a living runner holds, and one whose definition is not the one it began with.
 """
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from inchworm import ledger
+from inchworm import events, ledger
 from inchworm.clock import Clock, rfc3339
 from inchworm.errors import DefinitionChanged, LeaseLost
 from inchworm.lease import Holder
@@ -18,8 +17,6 @@ from inchworm.ports import Database
 from inchworm.requests import is_held
 from inchworm.states import ACTIVE, STARTABLE, Status
 from inchworm.turns import BOOKKEEPING_S
-
-log = logging.getLogger("inchworm")
 
 
 class Claims:
@@ -76,7 +73,7 @@ class Claims:
         try:
             self._patience.write(work)
         except LeaseLost:
-            log.info("inchworm.lease", extra={"migration": entry.name, "why": "another runner moved it first"})
+            events.info("inchworm.lease", migration=entry.name, why="another runner moved it first")
 
     def claim(self, migration: Migration, holder: Holder) -> Entry | None:
         """Take the lease; None when the stop token was set first. Raises LeaseLost when another was faster."""

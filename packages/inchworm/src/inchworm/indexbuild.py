@@ -3,11 +3,10 @@
 Says how it came out and writes nothing into the ledger. Refuses to keep half an index: the adapter drops it.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from inchworm import ledger
+from inchworm import events, ledger
 from inchworm.attempt import LOOK_S
 from inchworm.clock import Clock, StopLike, cause_of
 from inchworm.errors import DatabaseFault, Stopped
@@ -16,8 +15,6 @@ from inchworm.model import IndexBuild
 from inchworm.patience import Patience
 from inchworm.ports import Database
 from inchworm.states import Status, Verb
-
-log = logging.getLogger("inchworm")
 
 LET_GO: dict[Verb | None, tuple[Status, str]] = {
     Verb.PAUSE: (Status.PAUSED, "paused"),
@@ -48,7 +45,7 @@ def build_index(spec: IndexBuild, db: Database, *, clock: Clock, stop: StopLike,
     try:
         patience.write(build)
     except Stopped:
-        log.info("inchworm.index", extra={"migration": spec.name, "why": "stopped; nothing of it is left"})
+        events.info("inchworm.index", migration=spec.name, why="stopped; nothing of it is left")
     except DatabaseFault as fault:
         return BuildEnd(Status.FAILED, error=str(fault))
     if built:

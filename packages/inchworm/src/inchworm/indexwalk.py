@@ -3,13 +3,12 @@
 A Walk with another beginning, form and check; everything else of it holds. Refuses databases other than SQLite.
 """
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from inchworm import ledger, pace
+from inchworm import events, ledger, pace
 from inchworm.bounds import READ_LIMIT_S, bound_of
 from inchworm.cursor import Key, Slice
 from inchworm.errors import Busy, DeadlineExceeded, StatementRefused, VerificationFailed
@@ -23,8 +22,6 @@ from inchworm.progress import Counts
 from inchworm.states import Status
 from inchworm.verify import Checked, selected
 from inchworm.walk import Walk
-
-log = logging.getLogger("inchworm")
 
 MAKE_S = 5.0  # nothing that is made holds a row yet; measured: a millisecond
 OnWrong = Callable[[list[Key]], None]
@@ -94,7 +91,7 @@ class IndexTableWalk(Walk):
             fresh = self.held
             if self.held.bound is not None or self.held.cursor is not None:
                 fresh = ledger.rewind(turn, self.held, self._spec.fingerprint)
-                log.warning("inchworm.index_table", extra={"migration": fresh.name, "why": "it was gone: made anew"})
+                events.warning("inchworm.index_table", migration=fresh.name, why="it was gone: made anew")
             ledger.begin(turn, fresh)
             for text in self._statements.create.values():
                 turn.execute(text, {})
@@ -112,7 +109,7 @@ class IndexTableWalk(Walk):
                 self._attempt.write(
                     partial(_swept, self._statements.sweep, Rows(columns, keys[at : at + pace.FIRST_ROWS]))
                 )
-            log.warning("inchworm.index_table", extra={"migration": self.held.name, "swept": len(keys)})
+            events.warning("inchworm.index_table", migration=self.held.name, swept=len(keys))
 
         self._over(self._statements.entries_walk, self._statements.check_entries, remove)
 

@@ -3,10 +3,9 @@
 Leaves those for a held migration to its holder. Decides by the table in `states`.
 """
 
-import logging
 from collections.abc import Callable
 
-from inchworm import ledger
+from inchworm import events, ledger
 from inchworm.clock import Clock, rfc3339
 from inchworm.errors import Busy, LeaseLost, RequestRefused
 from inchworm.lease import is_dead, lapsed
@@ -14,8 +13,6 @@ from inchworm.ledger import Entry, Request
 from inchworm.ports import Database, Turn
 from inchworm.states import Status, Verb, asked
 from inchworm.turns import BOOKKEEPING_S
-
-log = logging.getLogger("inchworm")
 
 
 def is_held(entry: Entry, wall_s: float, db: Database) -> bool:
@@ -37,7 +34,7 @@ def serve(db: Database, clock: Clock, *, held: str | None = None) -> list[Reques
         with db.snapshot() as reads:
             requests = ledger.open_requests(reads)
     except Busy as later:  # without a log a commit keeps readers out; the next look is half a second away
-        log.debug("inchworm.request", extra={"why": str(later)})
+        events.debug("inchworm.request", why=str(later))
         return []
     for request in requests:
         if request.name != held:
@@ -53,7 +50,7 @@ def _serve_one(db: Database, clock: Clock, request: Request) -> None:
             if answer is not None:
                 ledger.answer(turn, request, answer, rfc3339(clock.wall()))
     except (Busy, LeaseLost) as later:
-        log.debug("inchworm.request", extra={"migration": request.name, "why": str(later)})
+        events.debug("inchworm.request", migration=request.name, why=str(later))
 
 
 def carry_out(turn: Turn, request: Request, *, held: Callable[[Entry], bool], now: str) -> str | None:

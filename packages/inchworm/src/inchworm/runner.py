@@ -4,12 +4,11 @@ Knows no driver and no SQL, nor how a row is claimed. One migration is worked on
 those that come after it.
 """
 
-import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from inchworm import ledger
+from inchworm import events, ledger
 from inchworm.attempt import LOOK_S, Options, Unwritten
 from inchworm.claims import Claims
 from inchworm.clock import Clock, StopLike, rfc3339
@@ -30,8 +29,6 @@ from inchworm.requests import serve
 from inchworm.states import ACTIVE, STARTABLE, Status
 from inchworm.turns import Turns
 from inchworm.walk import Walk
-
-log = logging.getLogger("inchworm")
 
 NOT_BEGUN = "not begun"
 SourceOf = Callable[[Backfill], Database]
@@ -78,7 +75,7 @@ class Engine:
         """
         started = self._clock.monotonic()
         for warning in self._db.dialect.warnings:
-            log.warning("inchworm.version", extra={"warning": warning})
+            events.warning("inchworm.version", warning=warning)
         self._claims.register(self._migrations)
         while not self._stop.is_set():
             migration, waiting = self._choose()
@@ -134,22 +131,23 @@ class Engine:
             else:
                 self._walk(migration, held)
         except LeaseLost as lost:
-            log.warning("inchworm.lease", extra={"migration": migration.name, "why": str(lost)})
+            events.warning("inchworm.lease", migration=migration.name, why=str(lost))
             self._clock.sleep(LOOK_S, self._stop)
         except Unwritten as outcome:
             self._keep(migration.name, outcome)
         except (Busy, DiskFull) as problem:  # not even claimed
-            log.warning("inchworm.busy", extra={"migration": migration.name, "why": str(problem)})
+            events.warning("inchworm.busy", migration=migration.name, why=str(problem))
             self._clock.sleep(LOOK_S, self._stop)
         except LockNeverFree:
             raise
         except StatementRefused as refused:
             if held is not None:
                 self._fail(held, str(refused))
-        except Exception as bug:
-            log.exception("inchworm.bug", extra={"migration": migration.name})
+        except Exception as bug:  # noqa: BLE001  (it fails this migration, and others go on)
+            error = f"{type(bug).__name__}: {bug}"
+            events.error("inchworm.bug", trace=True, migration=migration.name, error=error)
             if held is not None:
-                self._fail(held, f"{type(bug).__name__}: {bug}")
+                self._fail(held, error)
         finally:
             retire(holder)
 
@@ -211,7 +209,7 @@ class Engine:
         except (Busy, DiskFull, LockNeverFree) as problem:
             self._keep(held.name, Unwritten(new, error or reason, problem))
         except LeaseLost as lost:
-            log.warning("inchworm.lease", extra={"migration": held.name, "why": str(lost)})
+            events.warning("inchworm.lease", migration=held.name, why=str(lost))
 
     def _keep(self, name: str, outcome: Unwritten) -> None:
         """For the report: the ledger does not have it, and the lease ends with this runner.
@@ -219,7 +217,7 @@ class Engine:
         Raises LockNeverFree when it was patience that ended: whoever called `run` has to know.
         """
         self._unwritten[name] = str(outcome)
-        log.warning("inchworm.unwritten", extra={"migration": name, "why": str(outcome)})
+        events.warning("inchworm.unwritten", migration=name, why=str(outcome))
         if isinstance(outcome.problem, LockNeverFree):
             raise LockNeverFree(f"{name}: {outcome}") from outcome
         self._clock.sleep(LOOK_S, self._stop)
@@ -240,7 +238,7 @@ class Engine:
             name for name, e in entries.items() if name not in self._names and e.status not in _ENDED_OR_FOREIGN
         )
         for name in parked:
-            log.warning("inchworm.parked", extra={"migration": name})
+            events.warning("inchworm.parked", migration=name)
         lock = self._turns.lock
         return Report(
             outcomes,

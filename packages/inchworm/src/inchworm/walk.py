@@ -3,14 +3,13 @@
 Owns what is read, written and put aside, in which order; `attempt` owns lease, waiting and status.
 """
 
-import logging
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import TypeVar
 
-from inchworm import cursor, drift, ledger, pace
+from inchworm import cursor, drift, events, ledger, pace
 from inchworm.attempt import Attempt, Leave, Options
 from inchworm.bounds import READ_LIMIT_S, bound_of, total_of
 from inchworm.clock import Clock, StopLike, cause_of
@@ -39,8 +38,6 @@ from inchworm.turns import Turns
 from inchworm.verify import Checked, Verifier
 
 T = TypeVar("T")
-
-log = logging.getLogger("inchworm")
 
 EVERY = 1 << 62  # no limit, for the keys in quarantine: QUARANTINE_FLOOD bounds them to half of the table
 QUARANTINE_FLOOD = 100  # this many rows put aside, and half of all examined: the migration is wrong, not the rows
@@ -206,10 +203,7 @@ class Walk:
             self._again.pop(0)
         else:
             self._size = pace.next_rows(self._turns.rules, self._size, facts)
-        log.debug(
-            "inchworm.slice",
-            extra={"migration": after.name, "rows": len(piece.keys), "hold_ms": round(hold_s * 1000, 2)},
-        )
+        events.debug("inchworm.slice", migration=after.name, rows=len(piece.keys), hold_ms=round(hold_s * 1000, 2))
         self._attempt.tell()
 
     def _compare_cost(self) -> None:
@@ -273,7 +267,7 @@ class Walk:
             ledger.advance(turn, after, now)
 
         self._attempt.write(work)
-        log.warning("inchworm.quarantine", extra={"migration": after.name, "key": str(piece.first)})
+        events.warning("inchworm.quarantine", migration=after.name, key=str(piece.first))
         self._attempt.held, self._failures = after, 0
 
     def _patiently(self, read: Callable[[], T]) -> T:

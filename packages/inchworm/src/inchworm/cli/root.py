@@ -53,13 +53,10 @@ def inchworm(*, verbose: bool) -> None:
 
 
 class _Log(logging.Handler):
-    """One line per record with its extra fields; to click's current standard error."""
-
-    _PLAIN = frozenset(logging.makeLogRecord({}).__dict__) | {"message", "asctime", "taskName"}
+    """One line per record, and its traceback if it has one; to click's current standard error."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        extra = " ".join(f"{k}={v}" for k, v in record.__dict__.items() if k not in self._PLAIN)
-        click.echo(f"{record.levelname.lower()} {record.getMessage()} {extra}", err=True)
+        click.echo(f"{record.levelname.lower()} {self.format(record)}", err=True)
 
 
 def _register() -> None:
