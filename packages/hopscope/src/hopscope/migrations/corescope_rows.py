@@ -34,6 +34,8 @@ Decode = Callable[[bytes], PacketFacts | str]  # the text says why the frame is 
 RECORD_LIMIT = 4096  # bytes of a refused row that are kept, as for records from the air
 WITH_CODES = (0, 3)  # routes whose frames carry transport codes
 CACHED_FRAMES = 4096  # observations of one packet lie close together in a slice
+NO_TIME = Refused(Refusal.BAD_TIME, "it has no usable time")
+NO_IDENT = Refused(Refusal.BAD_OBSERVER, "the observer's id is neither 64 hex digits nor a plain word")
 
 
 def _columns(key: str, *names: str) -> dict[str, SqlValue]:
@@ -146,16 +148,18 @@ def observations(rows: Sequence[Row], *, frames: Frames, now: int) -> list[dict[
 
 def _observation(row: Row, frames: Frames, now: int) -> Observed:
     if row["known_transmission"] is None:
-        return _refused(row, Refusal.NO_TRANSMISSION, f"transmission {row['transmission_id']!r} is not in the file")
+        detail = f"transmission {row['transmission_id']!r} is not in the file"
+        return _refused(row, Refused(Refusal.NO_TRANSMISSION, detail))
     packet = frames.facts(row["packet_hex"])
     if isinstance(packet, Refused):
-        return _refused(row, Refusal.TRANSMISSION_REFUSED, f"its transmission was refused: {packet.detail}")
+        detail = f"its transmission was refused: {packet.detail}"
+        return _refused(row, Refused(Refusal.TRANSMISSION_REFUSED, detail))
     heard_at = time_ms(row["timestamp"], now=now)
     if heard_at is None:
-        return _refused(row, Refusal.BAD_TIME, "it has no usable time")
+        return _refused(row, NO_TIME)
     head, path = _heard(row, packet)
     if isinstance(path, Refused):
-        return _refused(row, path.reason, path.detail)
+        return _refused(row, path)
     return Observed(
         _key(row),
         packet.hash,
@@ -172,8 +176,8 @@ def _observation(row: Row, frames: Frames, now: int) -> Observed:
     )
 
 
-def _refused(row: Row, reason: Refusal, detail: str) -> Observed:
-    return Observed(_key(row), refusal=reason.value, detail=detail, record=_record(row))
+def _refused(row: Row, why: Refused) -> Observed:
+    return Observed(_key(row), refusal=why.reason.value, detail=why.detail, record=_record(row))
 
 
 def _key(row: Row) -> int:
@@ -224,11 +228,9 @@ def observers(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]
         ident = observer_ident(row["ident"])
         first, last = _span(row, now)
         if ident is None:
-            yield refused(
-                row, Refused(Refusal.BAD_OBSERVER, "its id is neither 64 hex digits nor a plain word"), OBSERVER
-            )
+            yield refused(row, NO_IDENT, OBSERVER)
         elif last is None:
-            yield refused(row, Refused(Refusal.BAD_TIME, "it has no usable time"), OBSERVER)
+            yield refused(row, NO_TIME, OBSERVER)
         else:
             yield _observer(row, ident, first, last, now)
 
@@ -264,7 +266,7 @@ def nodes(rows: Sequence[Row], *, now: int, clean: Callable[[str], str]) -> Iter
         if pubkey is None:
             yield refused(row, Refused(Refusal.BAD_KEY, "its key is not 64 hex digits"), NODE)
         elif last is None:
-            yield refused(row, Refused(Refusal.BAD_TIME, "it has no usable time"), NODE)
+            yield refused(row, NO_TIME, NODE)
         else:
             lat, lon = microdegrees(row["lat"], 90), microdegrees(row["lon"], 180)
             placed = lat is not None and lon is not None and (lat, lon) != (0, 0)
@@ -289,9 +291,9 @@ def metrics(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]:
         ident = observer_ident(row["observer_id"])
         at = time_ms(row["timestamp"], now=now)
         if ident is None:
-            yield refused(row, Refused(Refusal.BAD_OBSERVER, "its observer's id is no key and no plain word"), METRIC)
+            yield refused(row, NO_IDENT, METRIC)
         elif at is None:
-            yield refused(row, Refused(Refusal.BAD_TIME, "it has no usable time"), METRIC)
+            yield refused(row, NO_TIME, METRIC)
         else:
             yield METRIC | {
                 "rowid": row["rowid"],
@@ -315,7 +317,7 @@ def edges(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]:
         if None in ends:
             yield refused(row, Refused(Refusal.NO_NEIGHBOUR, "one of its ends is not known"), EDGE)
         elif at is None:
-            yield refused(row, Refused(Refusal.BAD_TIME, "it has no usable time"), EDGE)
+            yield refused(row, NO_TIME, EDGE)
         else:
             low, high = sorted(end for end in ends if end is not None)
             yield EDGE | {
