@@ -197,7 +197,8 @@ def test_a_process_stops_when_its_stdin_ends_or_a_signal_comes(end: str, reason:
 
 @pytest.mark.parametrize("ignored", [True, False])
 def test_a_hangup_stops_a_process_unless_it_was_started_to_outlive_the_terminal(*, ignored: bool) -> None:
-    start = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN)\n" if ignored else ""
+    # said in both cases, because the tests themselves may have been started to outlive a terminal
+    start = f"import signal; signal.signal(signal.SIGHUP, signal.{'SIG_IGN' if ignored else 'SIG_DFL'})\n"
     with subprocess.Popen(
         [sys.executable, "-c", start + ORPHAN], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as child:
