@@ -125,6 +125,7 @@ def test_keys_are_one_value_in_any_case() -> None:
     assert node_key("aB" * 32) == node_key("Ab" * 32) == b"\xab" * 32
     assert observer_ident("ab" * 32) == "AB" * 32
     assert observer_ident("companion") == "companion"
+    assert observer_ident("ha-bridge.home_2") == "ha-bridge.home_2"  # as live ingest writes it
 
 
 @pytest.mark.parametrize("value", [None, "", "abcd", "zz" * 32, "ab " * 21 + "a", 5, b"\xab" * 32, "ab" * 33])
@@ -132,7 +133,7 @@ def test_a_prefix_or_garbage_is_no_node_key(value: object) -> None:
     assert node_key(value) is None  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("value", [None, "", "<b>x</b>", "a b", "x" * 65, "ä", 5])
+@pytest.mark.parametrize("value", [None, "", "<b>x</b>", "a b", "-", "x" * 65, "ä", 5])
 def test_markup_is_no_observer(value: object) -> None:
     assert observer_ident(value) is None  # type: ignore[arg-type]
 

@@ -25,6 +25,7 @@ from hopscope.model import (
     Stats,
     StatusReport,
 )
+from hopscope.store.identity import observer_ident
 
 MAX_JSON_BYTES = 10 * 1024  # what the community's brokers accept
 MAX_FRAME_HEX = 510  # 255 bytes, the largest frame on the air
@@ -35,8 +36,6 @@ TX_FRAME_KEYS = (*FRAME_KEYS, "raw_packet_tx")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MS = timedelta(milliseconds=1)
-_KEY = re.compile(r"[0-9A-Fa-f]{64}")
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _IATA = re.compile(r"[A-Z]{3}|TEST")
 _NUMBER = re.compile(r"\s*([+-]?(?:\d{1,18}(?:\.\d{0,18})?|\.\d{1,18})(?:[eE][+-]?\d{1,3})?)\s*[A-Za-z%/]{0,8}\s*")
 # C0, DEL and C1 controls, zero-width and direction marks, line separators: nothing a name needs
@@ -258,11 +257,10 @@ def _identify(address: Address, fields: Fields, feed: Feed) -> tuple[str, str | 
 
 def _ident(text: str) -> str:
     text = text.strip()
-    if _KEY.fullmatch(text):
-        return text.upper()
-    if _WORD.fullmatch(text):
-        return text
-    raise _Refusal(Reason.BAD_OBSERVER, f"{len(text)} characters, neither 64 hex digits nor a plain word")
+    ident = observer_ident(text)
+    if ident is None:
+        raise _Refusal(Reason.BAD_OBSERVER, f"{len(text)} characters, neither 64 hex digits nor a plain word")
+    return ident
 
 
 def _region(value: object) -> str | None:

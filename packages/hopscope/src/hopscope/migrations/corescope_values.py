@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
 
+from hopscope.store import identity
+
 SqlValue = int | float | str | bytes | None
 
 EARLIEST_MS = 946_684_800_000  # 2000-01-01; before it there was no MeshCore, only clocks that were never set
@@ -185,14 +187,9 @@ def node_key(value: SqlValue) -> bytes | None:
 
 @lru_cache(1024)
 def observer_ident(value: SqlValue) -> str | None:
-    """An observer's id as hopscope writes it: 64 upper-case hex digits, or the word of a bridge as it is."""
+    """An observer's id as live ingest writes it; None for what cannot be one."""
     word = _word(value)
-    if word is None:
-        return None
-    if node_key(word) is not None:
-        return word.upper()
-    plain = word.isascii() and 0 < len(word) <= 64 and word.replace("-", "").replace("_", "").isalnum()
-    return word if plain else None
+    return None if word is None else identity.observer_ident(word)
 
 
 def microdegrees(value: SqlValue, limit: int) -> int | None:

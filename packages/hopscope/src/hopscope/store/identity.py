@@ -1,12 +1,23 @@
-"""When two records speak of the same reception. Pure; `writing` finds the candidates, this decides.
+"""What an observer is known by, and when two records speak of the same reception. Pure; finds no candidates.
 
-The same transmission and the same observer are given; frames differ in head and path only, the rest is the hash.
+For the latter the same transmission and observer are given; frames differ in head and path only, the rest is the hash.
 """
 
+import re
 from dataclasses import dataclass
 
 WINDOW_MS = 5_000  # two brokers bring one record well within this; the same frame is not on the air twice so soon
 REDELIVERY_WINDOW_MS = 3_600_000  # a broker repeats what it got no acknowledgement for: an hour outlasts a restart
+
+_KEY = re.compile(r"[0-9A-Fa-f]{64}")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+
+
+def observer_ident(text: str) -> str | None:
+    """A key as 64 upper-case hex digits, the plain word of a bridge without a key as it is; None for anything else."""
+    if _KEY.fullmatch(text):
+        return text.upper()
+    return text if _WORD.fullmatch(text) else None
 
 
 @dataclass(frozen=True, slots=True)
