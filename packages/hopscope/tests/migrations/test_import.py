@@ -391,6 +391,57 @@ def test_a_cancelled_import_leaves_what_came_along_complete_and_the_next_one_bri
     assert value(store, "select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == "2/1"
 
 
+def failed_half_way(store: apsw.Connection, source: CoreScopeFile, bring: Importing) -> str:
+    """An import that failed at its observations; the database."""
+    alice = source.observer(ALICE)
+    packet = source.transmission(ack(1), "2026-05-17T06:40:00Z")
+    source.observation(packet, alice, AT)
+    source.observation(packet, alice, AT + 60, ["8A"])
+    store.execute(
+        "create trigger no before insert on observations when new.path_len = 0 begin select raise(abort, 'x'); end"
+    )
+    assert bring(source.path).state == "failed"
+    return str(source.path.with_name("hopscope.db"))
+
+
+def test_a_failed_import_says_to_the_next_one_what_to_do_and_stands_in_its_way_no_longer_than_that(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing, tmp_path: Path
+) -> None:
+    database = failed_half_way(store, source, bring)
+    other = CoreScopeFile(tmp_path / "other.db")
+    other.transmission(ack(2), "2026-05-17T06:40:00Z")
+    refused = bring(other.path)
+    assert (refused.state, refused.error) == (
+        "refused",
+        "import 1 failed and stands in the way: retry or cancel import_1_observations "
+        "(hopscope migrations retry import_1_observations)",
+    )
+    operating.ask(database, "import_1_observations", "cancel", by="cli")
+    assert bring(other.path).state == "done"
+    other.close()
+    assert rows(store, "select state from imports") == [("cancelled",), ("refused",), ("done",)]
+
+
+def test_a_cancelled_part_is_not_retried_once_values_are_derived_from_the_rest(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    """They are added exactly once: rows that came afterwards would never be counted."""
+    database = failed_half_way(store, source, bring)
+    operating.ask(database, "import_1_observations", "cancel", by="cli")
+    store.execute("create trigger nor before insert on traffic_hourly begin select raise(abort, 'y'); end")
+    assert bring(source.path.with_name("missing.db")).state == "refused"
+    store.execute("drop trigger no")
+    with pytest.raises(operating.RequestRefused, match="import the file again"):
+        operating.ask(database, "import_1_observations", "retry", by="cli")
+    store.execute("drop trigger nor")
+    assert operating.ask_for_import(database, source.path, by="cli", now_ms=1) == 1, "what failed goes on"
+    again = bring(source.path)
+    assert rows(store, "select state from imports") == [("cancelled",), ("refused",), ("done",)]
+    assert counts(again, "observations") == (1, 1, 0)
+    assert rows(store, "select observation_count, last_seen from transmissions") == [(2, (AT + 60) * 1000)]
+    assert value(store, "select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == "2/1"
+
+
 # -- derived values
 
 

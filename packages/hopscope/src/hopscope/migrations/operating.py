@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import inchworm
-from hopscope.migrations.report import names_of
+from hopscope.migrations.report import names_of, tables_of
 from hopscope.store import connection, imports, ledger, schema
 from hopscope.store.errors import StoreUnavailable, translated
 from inchworm import Status, Verb
@@ -29,7 +29,9 @@ def ask(database: str, name: str, verb: str, *, by: str) -> str:
     if name not in _statuses(database):
         raise NoSuchMigration(f"there is no migration {name}")
     if verb == Verb.RETRY and (number := _given_up(database, name)) is not None:
-        raise RequestRefused(f"import {number} was cancelled and wrapped up: import the file again instead")
+        raise RequestRefused(
+            f"import {number} was cancelled and values were derived from what came along: import the file again instead"
+        )
     try:
         return inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
     except inchworm.RequestRefused as refusal:
@@ -59,18 +61,24 @@ def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
         db.close()
     statuses = _statuses(database)
     for name in names_of(job):
-        if statuses.get(name) in (Status.FAILED, Status.CANCELLED):
+        if statuses.get(name) in (Status.FAILED, Status.CANCELLED) and _given_up(database, name) is None:
             ask(database, name, "retry", by=by)
     return known
 
 
 def _given_up(database: str, name: str) -> int | None:
-    """The cancelled import that a migration belongs to."""
+    """The import that a migration belongs to, when it was cancelled, or is being wrapped up without this migration."""
     db = connection.open_reader(database)
     try:
-        return next((job.id for job in imports.every(db) if job.state == "cancelled" and name in names_of(job)), None)
+        status = {str(row["name"]): str(row["status"]) for row in ledger.rows(db)}
+        job = next((found for found in imports.every(db) if name in names_of(found)), None)
     finally:
         db.close()
+    if job is None:
+        return None
+    derived = [status.get(other, Status.PENDING) for other in names_of(job) if other not in tables_of(job)]
+    begun = name in tables_of(job) and any(one not in (Status.PENDING, Status.CANCELLED) for one in derived)
+    return job.id if job.state == "cancelled" or begun else None
 
 
 def _statuses(database: str) -> dict[str, str]:

@@ -27,9 +27,13 @@ class Totals:
 
 def names_of(job: Import) -> tuple[str, ...]:
     """The ledger's names of the import's migrations, those that derive values from it included."""
-    own = [f"import_{job.id}_{table.name}" for table in job.tables if table.left_out is None]
     plain = FIRST_NAMES.values()
-    return (*own, *(name if job.id == 1 else f"{name}.import_{job.id}" for name in plain))
+    return (*tables_of(job), *(name if job.id == 1 else f"{name}.import_{job.id}" for name in plain))
+
+
+def tables_of(job: Import) -> tuple[str, ...]:
+    """The ledger's names of the import's migrations that read its tables."""
+    return tuple(f"import_{job.id}_{table.name}" for table in job.tables if table.left_out is None)
 
 
 def totals(job: Import) -> Totals:

@@ -95,12 +95,13 @@ class Service:
 
     def _pass(self, stop: StopToken) -> None:
         while not stop.is_set():
-            number = next(iter(imports.opened(self._db)), None)
-            if number is None:
-                number = _retried(self._db)
+            number = _retried(self._db)  # first: until it has ended it stands in the way of those that were asked for
+            if number is not None:
+                imports.resume(self._db, number)
+            else:
+                number = next(iter(imports.opened(self._db)), None)
                 if number is None:
                     return
-                imports.resume(self._db, number)
             job = imports.load(self._db, number)
             assert job is not None  # read a moment ago; nothing deletes imports
             if job.state == "requested":
@@ -119,8 +120,8 @@ class Service:
         return imports.load(self._db, job.id)
 
     def _begin(self, job: Import) -> None:
-        if others := imports.failed(self._db):
-            raise SourceError(f"import {others[0]} failed: retry its migration first (hopscope migrations retry NAME)")
+        if why := self._obstacle():
+            raise SourceError(why)
         earlier, now = imports.witnesses(self._db), self._work.now_ms()
         with corescope.reading_source(job.path) as source:
             found = corescope.shape(source)
@@ -132,8 +133,20 @@ class Service:
         imports.begin(self._db, job.id, name, plans, now=now)
         log.info("import.started", file=job.path, number=job.id)
 
+    def _obstacle(self) -> str | None:
+        """Which failed import stands in the way of others, and what to do about it."""
+        for number in imports.failed(self._db):
+            job = imports.load(self._db, number)
+            names = set() if job is None else set(names_of(job))
+            for row in ledger.rows(self._db):
+                if row["name"] in names and row["status"] == Status.FAILED:
+                    name = row["name"]
+                    todo = f"retry or cancel {name} (hopscope migrations retry {name})"
+                    return f"import {number} failed and stands in the way: {todo}"
+        return None
+
     def _run(self, job: Import, stop: StopToken) -> bool:
-        """Let the engine work until the import's end. False: it was interrupted, or waits for an operator."""
+        """Let the engine work until the import's end. False: it was interrupted, or a migration is paused."""
         migrations = corescope_import.backfills(job, self._work.keys, retention_days=self._work.retention_days)
         report = run_migrations(self._work, migrations, stop)
         if report.ok:
@@ -150,21 +163,22 @@ class Service:
         """An operator gave a part of the import up: derive what follows from the rest, so that nothing stays half."""
         derived = corescope_import.derived_only(job, self._work.keys)
         wanted = {migration.name for migration in derived}
-        self._cancel(outcome for outcome in report.outcomes if outcome.name not in wanted)
+        self._cancel(name for name in names_of(job) if name not in wanted)
         report = run_migrations(self._work, derived, stop)
         if not stop.is_set() and not _failed(report):
-            self._cancel(report.outcomes)
+            self._cancel(names_of(job))
         return report
 
-    def _cancel(self, outcomes: Iterable[Outcome]) -> None:
+    def _cancel(self, names: Iterable[str]) -> None:
         """What waits for a cancelled one would wait for ever."""
-        for outcome in outcomes:
-            if outcome.status is Status.PENDING:
+        status = {row["name"]: row["status"] for row in ledger.rows(self._db)}
+        for name in names:
+            if status.get(name) == Status.PENDING:
                 target = partial(connection.open_writer, self._work.database)
-                inchworm.request(target, outcome.name, Verb.CANCEL, by="the import's end")
+                inchworm.request(target, name, Verb.CANCEL, by="the import's end")
 
     def _ended(self, job: Import, report: Report) -> bool:
-        """Write down how it ended; False when it did not, or waits for an operator."""
+        """Write down how it ended; False when it did not."""
         failed = _failed(report)
         if failed:
             why, state = f"{failed[0].name}: {failed[0].error}", "failed"
@@ -174,7 +188,7 @@ class Service:
             why, state = "an operator cancelled a part of it; what came along is complete", "cancelled"
         imports.end(self._db, job.id, state, error=why, now=self._work.now_ms())
         log.error("import.ended", number=job.id, state=state, error=why)
-        return state == "cancelled"
+        return True
 
 
 def has_work(db: Any) -> bool:
