@@ -12,6 +12,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -141,6 +142,35 @@ def test_a_killed_child_comes_back_and_the_other_goes_on(start: Start) -> None:
     until(lambda: len(serve.pids("api")) == 2 and serve.ready())
     assert 'child.ended name="api" how="killed by signal 9"' in serve.output
     assert serve.stop() == 0
+
+
+def writer_state(command: Command) -> Any:
+    return (command.get("/api/healthz")[1] or {}).get("writer", {}).get("state")
+
+
+def test_the_api_says_within_seconds_that_the_writer_is_gone_and_that_it_is_back(start: Start) -> None:
+    api, ingest = start("api"), start("ingest")
+    until(lambda: writer_state(api) == "collecting")
+    ingest.process.send_signal(signal.SIGSTOP)  # as busy as a process can be
+    for _ in range(3):
+        time.sleep(1.1)  # longer than an answer is kept, so that each is a new look
+        assert writer_state(api) == "collecting"
+    killed_ms = time.time() * 1000
+    ingest.process.kill()
+    ingest.process.wait()
+    deadline = time.monotonic() + 10
+    while writer_state(api) != "stopped":
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    said = api.get("/api/healthz")[1]
+    stopped_ms = datetime.fromisoformat(said["writer"]["stoppedAt"]).timestamp() * 1000
+    assert 0 <= stopped_ms - killed_ms < 10_000
+    assert said["ready"] is True
+    assert api.get("/readyz")[0] == 200
+    again = start("ingest")
+    until(lambda: writer_state(api) == "collecting")
+    assert again.stop() == 0
+    until(lambda: writer_state(api) == "stopped")
 
 
 def test_a_port_in_use_is_one_message(start: Start, tmp_path: Path) -> None:

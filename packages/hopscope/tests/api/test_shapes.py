@@ -58,6 +58,7 @@ GOLDEN: dict[str, dict[str, Any]] = {
         "from_pubkey_backfill": {"total": NUMBER, "processed": NUMBER, "done": YES_NO},
         "ingest_liveness": {"demo": {"lastReceiptUnix": NUMBER, "lastMessageUnix": NUMBER}},
         "async_migrations": LIST, "async_migrations_running": YES_NO, "async_migrations_failed": YES_NO,
+        "writer": {"state": TEXT, "stoppedAt": NULLABLE_TEXT, "lastReportAt": NULLABLE_TEXT},
     },
     "/api/health": {
         "status": TEXT, "engine": TEXT, "version": TEXT, "commit": TEXT, "buildTime": TEXT, "uptime": NUMBER,

@@ -4,11 +4,12 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from hopscope.store.lock import WriterAlive, WriterLock, lock_path, writer_alive
+from hopscope.store.lock import Held, WriterAlive, WriterLock, lock_path, look, writer_alive
 
 HOLD = """
 import sys
@@ -60,6 +61,48 @@ def test_readers_can_ask_whether_a_writer_lives(database: str) -> None:
         assert writer_alive(database)
         assert writer_alive(database)
     assert not writer_alive(database)
+
+
+def test_the_lock_says_what_its_holder_does_and_when_ingest_gave_it_back(database: str) -> None:
+    assert look(database) == Held(work=None, stopped_at=None)
+    ingest = WriterLock.acquire(database)
+    assert look(database) == Held(work="ingest", stopped_at=None)
+    before = time.time_ns() // 1_000_000
+    ingest.release()
+    stopped = look(database).stopped_at
+    assert stopped is not None
+    assert before <= stopped <= time.time_ns() // 1_000_000
+    with WriterLock.acquire(database, "import"):
+        assert look(database) == Held(work="import", stopped_at=stopped)
+    assert look(database) == Held(work=None, stopped_at=stopped), "the end of an import is not when ingest stopped"
+    with WriterLock.acquire(database):
+        assert look(database).stopped_at is None
+
+
+def test_a_writer_that_was_killed_leaves_no_time(database: str) -> None:
+    WriterLock.acquire(database).release()
+    process = hold(database)
+    assert look(database).work == "ingest"
+    os.kill(process.pid, signal.SIGKILL)
+    end(process)
+    assert look(database) == Held(work=None, stopped_at=None)
+    WriterLock.acquire(database, "import").release()
+    assert look(database) == Held(work=None, stopped_at=None)
+
+
+def test_a_writer_that_does_nothing_for_a_while_lives(database: str) -> None:
+    process = hold(database)
+    os.kill(process.pid, signal.SIGSTOP)
+    assert look(database).work == "ingest"
+    os.kill(process.pid, signal.SIGKILL)
+    end(process)
+
+
+def test_asking_is_never_mistaken_for_holding(database: str) -> None:
+    WriterLock.acquire(database).release()
+    looking = [look(database).work for _ in range(50)]
+    assert looking == [None] * 50
+    WriterLock.acquire(database).release()
 
 
 def test_every_name_of_a_file_has_one_lock(tmp_path: Path) -> None:

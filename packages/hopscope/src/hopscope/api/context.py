@@ -15,6 +15,7 @@ from hopscope.api.memo import Memo
 from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder
 from hopscope.api.timings import Timings
+from hopscope.api.writer_status import WriterWatch
 from hopscope.config.settings import Settings
 from hopscope.live.hub import Hub
 from hopscope.store.pool import ReadPool
@@ -46,6 +47,7 @@ class Context:
     counted: Memo[Counted]
     decoder: Decoder
     migrations: StatusReader
+    writer: WriterWatch
     timings: Timings
     answers: Answers
     streams: Streams

@@ -12,7 +12,9 @@ from msgspec import UNSET, Struct, UnsetType
 from hopscope.api.access import OPEN
 from hopscope.api.context import Given
 from hopscope.api.migrations_status import MigrationInfo, MigrationsStatus
-from hopscope.store import sources, stats
+from hopscope.api.times import iso_or_none
+from hopscope.api.writer_status import WriterStatus
+from hopscope.store import sources, stats, writer_stats
 from hopscope.store.pool import CannotRead, Snapshot
 
 LIVE_KINDS = frozenset({"mqtt", "demo"})
@@ -40,6 +42,19 @@ class Liveness(Struct, rename="camel"):
     last_message_unix: int
 
 
+class WriterInfo(Struct, rename="camel"):
+    """Whether packets are collected: collecting, importing (`hopscope import` holds its place), stopped, unknown.
+
+    stoppedAt: since when nothing is; null: it is, or nobody saw the end. lastReportAt: when a writer last wrote down
+    how it does, which an idle one does not do; null: never, or the database cannot be read.
+    """
+
+    state: str
+    stopped_at: str | None
+    last_report_at: str | None
+    error: str | UnsetType = UNSET
+
+
 class Healthz(Struct):
     """Whether the installation is ready, and the data migrations. The booleans are null when nobody can know."""
 
@@ -48,6 +63,7 @@ class Healthz(Struct):
     async_migrations_running: bool | None
     async_migrations_failed: bool | None
     from_pubkey_backfill: Backfill
+    writer: WriterInfo
     reason: str | UnsetType = UNSET
     loadedTx: int | UnsetType = UNSET  # noqa: N815 - a key that clients know
     loadedObs: int | UnsetType = UNSET  # noqa: N815
@@ -61,6 +77,7 @@ class Served:
 
     totals: stats.Totals
     sources: tuple[sources.SourceRow, ...]
+    reported_at: int | None  # when the writer last did, ms
 
 
 @get("/livez", opt=OPEN, sync_to_thread=False, tags=["health"])
@@ -82,20 +99,21 @@ def readyz(context: Given) -> Response[Alive]:
 @get("/api/healthz", opt=OPEN, sync_to_thread=True, tags=["health"])
 def healthz(context: Given) -> Response[Healthz]:
     """Readiness with its reason. 503 while the database cannot be served; not ready after a failed migration."""
-    status = context.migrations.current()
+    status, writer = context.migrations.current(), context.writer.current()
     try:
         served = context.pool.read(read_served)
     except CannotRead as error:
-        return Response(healthz_of(status, None, str(error)), status_code=503)
-    return Response(healthz_of(status, served, status.not_ready))
+        return Response(healthz_of(status, writer, None, str(error)), status_code=503)
+    return Response(healthz_of(status, writer, served, status.not_ready))
 
 
 def read_served(db: Snapshot) -> Served:
-    """Totals and sources in one snapshot."""
-    return Served(stats.totals(db), sources.all_sources(db))
+    """Totals, sources and the writer's last report in one snapshot."""
+    reports = [component.at for component in writer_stats.all_components(db)]
+    return Served(stats.totals(db), sources.all_sources(db), max(reports, default=None))
 
 
-def healthz_of(status: MigrationsStatus, served: Served | None, reason: str | None) -> Healthz:
+def healthz_of(status: MigrationsStatus, writer: WriterStatus, served: Served | None, reason: str | None) -> Healthz:
     """The answer for these facts. Pure."""
     live = [] if served is None else [row for row in served.sources if row.kind in LIVE_KINDS]
     return Healthz(
@@ -104,12 +122,19 @@ def healthz_of(status: MigrationsStatus, served: Served | None, reason: str | No
         async_migrations_running=status.running,
         async_migrations_failed=status.failed,
         from_pubkey_backfill=Backfill(),
+        writer=writer_info(writer, None if served is None else served.reported_at),
         reason=UNSET if reason is None else reason,
         loadedTx=UNSET if served is None else served.totals.transmissions,
         loadedObs=UNSET if served is None else served.totals.observations,
         ingest_liveness={row.name: liveness(row) for row in live} if live else UNSET,
         async_migrations_error=UNSET if status.error is None else status.error,
     )
+
+
+def writer_info(writer: WriterStatus, reported_at: int | None) -> WriterInfo:
+    """The wire form of the writer's status."""
+    error = UNSET if writer.error is None else writer.error
+    return WriterInfo(writer.state, iso_or_none(writer.stopped_at), iso_or_none(reported_at), error)
 
 
 def liveness(row: sources.SourceRow) -> Liveness:

@@ -35,6 +35,7 @@ class Figures(Collector):
         yield from self._process()
         yield from self._database()
         yield from self._migrations()
+        yield from self._writer()
 
     def _answers(self) -> Iterator[Metric]:
         answers = SummaryMetricFamily("hopscope_answer_seconds", "Time of answers by endpoint", labels=["endpoint"])
@@ -67,6 +68,11 @@ class Figures(Collector):
         for info in self._context.migrations.current().migrations:
             states.add_metric([info.name, info.status], 1)
         yield states
+
+    def _writer(self) -> Iterator[Metric]:
+        collects = self._context.writer.current().collects
+        if collects is not None:  # a figure that nobody knows is left out
+            yield GaugeMetricFamily("hopscope_writer_up", "1 while a process collects packets", int(collects))
 
 
 ROUTES = (metrics,)

@@ -1,4 +1,4 @@
-"""/api/mqtt/status: how the connections to brokers do, as the writer last wrote it."""
+"""/api/mqtt/status: how the connections to brokers do, as the writer last wrote it; none outlives the writer."""
 
 # ruff: noqa: N815 - the keys are those that clients know
 
@@ -41,18 +41,18 @@ class MqttStatus(Struct):
 
 @get("/api/mqtt/status", opt=OPEN, sync_to_thread=True, tags=["stats"])
 def mqtt_status(context: Given) -> MqttStatus:
-    """How the connections to brokers do."""
+    """How the connections to brokers do. Without a writer none is connected, whatever it last wrote."""
     rows = context.pool.read(sources.all_sources)
-    now = context.now_ms() // 1000
-    return MqttStatus([source_out(row) for row in rows if row.kind in LIVE_KINDS], now, now, 0)
+    now, gone = context.now_ms() // 1000, context.writer.current().collects is False
+    return MqttStatus([source_out(row, gone=gone) for row in rows if row.kind in LIVE_KINDS], now, now, 0)
 
 
-def source_out(row: SourceRow) -> SourceOut:
-    """The wire form of a source. How much came in the last five minutes is not kept per source: null."""
+def source_out(row: SourceRow, *, gone: bool) -> SourceOut:
+    """The wire form of a source; `gone`: nobody holds its connection. The last five minutes are not kept: null."""
     return SourceOut(
         name=row.name,
         broker=row.address or "",
-        connected=bool(row.connected),
+        connected=bool(row.connected) and not gone,
         lastConnectUnix=(row.connected_at or 0) // 1000,
         lastDisconnectUnix=(row.disconnected_at or 0) // 1000,
         lastPacketUnix=(row.last_record_at or 0) // 1000,

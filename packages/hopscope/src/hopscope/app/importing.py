@@ -49,7 +49,7 @@ def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Lo
     check_database(settings.database)
     while True:
         try:
-            with WriterLock.acquire(settings.database):
+            with WriterLock.acquire(settings.database, "import"):
                 return _bring_here(settings, path, stop, on_look)
         except WriterAlive:
             number = ask_only(settings, path, stop)

@@ -28,6 +28,7 @@ from hopscope.api.memo import Memo
 from hopscope.api.migrations_status import StatusReader
 from hopscope.api.shown import Decoder, key_ring
 from hopscope.api.timings import Timings
+from hopscope.api.writer_status import WriterWatch
 from hopscope.app import connections, preflight
 from hopscope.app.build import build as build_of
 from hopscope.app.connections import Connection
@@ -84,6 +85,7 @@ def make_context(settings: Settings) -> Context:
         counted=Memo(lambda: pool.read(lambda db: count(db, wall_clock_ms())), every_s=COUNT_EVERY_S),
         decoder=Decoder(key_ring(settings)),
         migrations=StatusReader(pool),
+        writer=WriterWatch(settings.database),
         timings=Timings(),
         answers=Answers(),
         streams=access.Streams(),
@@ -101,7 +103,7 @@ async def workers(context: Context) -> AsyncIterator[None]:
     loop = asyncio.get_running_loop()
     executor = ThreadPoolExecutor(WORKERS, thread_name_prefix="answer")
     loop.set_default_executor(executor)  # synchronous handlers run in it
-    await asyncio.to_thread(context.migrations.current)
+    await asyncio.to_thread(read_status, context)
     status = loop.create_task(keep_status(context))
     feed = Feed(context.settings.database, context.hub, Composer(context))
     await asyncio.to_thread(feed.start, loop)
@@ -119,10 +121,16 @@ async def workers(context: Context) -> AsyncIterator[None]:
 
 
 async def keep_status(context: Context) -> None:
-    """Read the status of migrations once a second, for the header that every answer carries."""
+    """Look once a second: for the header that every answer carries, and to see when a writer ends."""
     while True:
         await asyncio.sleep(STATUS_EVERY_S)
-        await asyncio.to_thread(context.migrations.current)
+        await asyncio.to_thread(read_status, context)
+
+
+def read_status(context: Context) -> None:
+    """What is kept fresh."""
+    context.migrations.current()
+    context.writer.current()
 
 
 def run(settings: Settings, *, stop: StopToken) -> int:

@@ -2,6 +2,7 @@
 
 import { signal } from "./ui.js";
 import { request } from "./api.js";
+import { isGone, takeCollector } from "./collector.js";
 
 const POLL_MS = 900; // a migration must show within 2 s, and the server's answer may be a second old
 const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the server's memory included
@@ -45,10 +46,14 @@ export const SHOWN = {
   running: "running",
   verifying: "being checked",
   paused: "paused",
-  interrupted: "interrupted, will continue by itself",
+  interrupted: "interrupted, will continue",
   failed: "failed",
   unknown: "in an unknown state",
 };
+
+/** How a line of that status begins; who continues it depends on whether there is a collector. @param {string} status */
+export const shownAs = (status) =>
+  status === "interrupted" ? `${SHOWN.interrupted} ${isGone() ? "when the collector runs again" : "by itself"}` : SHOWN[status];
 
 /**
  * The lines of the banner. Pure: what is known, and the time.
@@ -73,6 +78,7 @@ function take(health) {
     if (status === "done" && underWay.delete(name)) ended.set(name, Date.now());
     if (status === "running" || status === "verifying") underWay.add(name);
   }
+  takeCollector(health?.writer);
   migrations.value = { list, error: health?.async_migrations_error ?? null, failed: health?.async_migrations_failed ?? null };
 }
 

@@ -1,11 +1,13 @@
-// The strip above every page while stored data is being changed in the background, or when that failed.
+// The strip above every page: no packets can arrive, stored data is being changed in the background, or that failed.
 
 import { html, useState } from "../ui.js";
 import { now } from "../clock.js";
 import { count, duration, percent } from "../format.js";
 import { fit } from "../text.js";
-import { inWords, linesNow, migrations, refreshMigrations, SHOWN, waiting } from "../migrations.js";
+import { collector, isGone } from "../collector.js";
+import { inWords, linesNow, migrations, refreshMigrations, shownAs, waiting } from "../migrations.js";
 import { askMigration, operatorKey } from "../operator.js";
+import { Stopped } from "./stopped.js";
 
 /**
  * Always in the document, so that screen readers know the region before it speaks. They are told of lines that come and
@@ -15,10 +17,20 @@ export function Banner() {
   const lines = linesNow(now.value);
   const { error, list } = migrations.value;
   const more = lines.length ? waiting(list) : 0;
-  return html`<div class="banner" role="status" aria-atomic="false" aria-label="Changes of stored data">
+  return html`<div class="banner" role="status" aria-atomic="false" aria-label="Collector, and changes of stored data">
+    ${isGone() && html`<${NothingArrives} />`}
     ${error && html`<div class="notice bad"><strong>The state of data migrations cannot be read.</strong> ${fit(error, 200)}</div>`}
     ${lines.map((migration) => html`<${Line} key=${migration.name} migration=${migration} />`)}
     ${more > 0 && html`<div class="notice more">${more} more ${more === 1 ? "waits for its" : "wait for their"} turn</div>`}
+  </div>`;
+}
+
+function NothingArrives() {
+  return html`<div class="notice bad" data-collector=${collector.value.state}>
+    <div class="notice-words">
+      <strong>No new packets can arrive.</strong>
+      <span aria-live="off">The collector <${Stopped} />${collector.value.state === "importing" && html`; <code>hopscope import</code> works in its place`}.</span>
+    </div>
   </div>`;
 }
 
@@ -29,7 +41,7 @@ function Line({ migration }) {
   return html`<div class=${`notice ${failed ? "bad" : ""}`} data-migration=${name} data-status=${status}>
     <div class="notice-words">
       <strong>${inWords(name)}</strong>
-      <span>${status === "done" ? "done" : SHOWN[status]}</span>
+      <span>${status === "done" ? "done" : shownAs(status)}</span>
       ${failed && errorMessage && html`<span class="notice-error">${fit(errorMessage, 300)}</span>`}
       ${!failed && reason && status !== "done" && html`<span class="notice-reason" aria-live=${status === "running" ? "off" : undefined}>${fit(reason, 120)}</span>`}
       <span class="notice-figures num" aria-live="off">${figures(migration)}</span>

@@ -6,6 +6,7 @@ import { chooseTheme, theme } from "../theme.js";
 import { lastFrameAt, liveState } from "../live.js";
 import { reachable } from "../api.js";
 import { client } from "../client.js";
+import { isGone } from "../collector.js";
 import { fit } from "../text.js";
 import { focusHeading } from "./focus.js";
 import { Icon } from "./icons.js";
@@ -59,11 +60,13 @@ function Brand() {
   </a>`;
 }
 
-const SAID = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", offline: "Offline" };
+const SAID = { connecting: "Connecting…", live: "Live", waiting: "Reconnecting…", offline: "Offline", stopped: "Collector stopped" };
 
 function Connection() {
-  const state = !reachable.value && liveState.value !== "live" ? "waiting" : liveState.value;
-  return html`<div class="connection" data-state=${state} title=${`Live feed: ${SAID[state]}`}>
+  const feed = !reachable.value && liveState.value !== "live" ? "waiting" : liveState.value;
+  const state = feed === "live" && isGone() ? "stopped" : feed;
+  const title = state === "stopped" ? "No new packets can arrive: the collector is stopped" : `Live feed: ${SAID[state]}`;
+  return html`<div class="connection" data-state=${state} title=${title}>
     <span class=${`lamp ${lastFrameAt.value ? "beat" : ""}`} key=${lastFrameAt.value} aria-hidden="true"></span>
     <span class="words">${SAID[state]}</span>
   </div>`;

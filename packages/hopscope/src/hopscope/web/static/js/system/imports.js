@@ -6,6 +6,7 @@ import { operatorKey } from "../operator.js";
 import { useResource } from "../resource.js";
 import { refreshMigrations } from "../migrations.js";
 import { count } from "../format.js";
+import { isGone } from "../collector.js";
 import { fit } from "../text.js";
 import { Ago } from "../parts/words.js";
 import { Await } from "../parts/states.js";
@@ -51,7 +52,7 @@ function Begin({ asked }) {
     setBusy(true);
     try {
       await request("/api/admin/imports", { method: "POST", key: operatorKey.value, body: { file: String(new FormData(event.currentTarget).get("file")) } });
-      setSaid({ text: "The writer begins with it.", bad: false });
+      setSaid({ text: isGone() ? "Noted. It begins when the collector runs again." : "The writer begins with it.", bad: false });
       asked();
       refreshMigrations();
     } catch (error) {

@@ -4,6 +4,7 @@ import { html } from "../ui.js";
 import { Wide } from "../parts/wide.js";
 import { count } from "../format.js";
 import { fit } from "../text.js";
+import { isGone } from "../collector.js";
 import { Ago } from "../parts/words.js";
 
 /** @param {{status: any}} props the answer of /api/mqtt/status */
@@ -16,7 +17,7 @@ export function Sources({ status }) {
     <tbody>${sources.map((source) => html`<tr key=${source.name}>
       <td><strong>${fit(source.name, 40)}</strong><div class="dim mono">${fit(source.broker, 60)}</div></td>
       <td><span class="status" data-status=${source.connected ? "online" : "offline"}><span class="lamp" aria-hidden="true"></span>${source.connected ? "connected" : "not connected"}</span>
-        <div class="dim">${source.connected ? html`<${Ago} at=${source.lastConnectUnix} none="" />` : html`<${Ago} at=${source.lastDisconnectUnix} none="" />`}</div></td>
+        <div class="dim">${isGone() ? "no collector" : source.connected ? html`<${Ago} at=${source.lastConnectUnix} none="" />` : html`<${Ago} at=${source.lastDisconnectUnix} none="" />`}</div></td>
       <td><${Ago} at=${source.lastPacketUnix} none="none yet" /></td>
       ${recent && html`<td class="right num">${count(source.packetsLast5m)}</td>`}
       <td class="right num">${count(source.packetsTotal)}</td>

@@ -3,8 +3,10 @@
 import { html } from "../ui.js";
 import { count, duration, mebibytes } from "../format.js";
 import { migrations } from "../migrations.js";
+import { collector, isGone } from "../collector.js";
+import { Ago } from "../parts/words.js";
 
-const QUIET_S = 300; // the writer reports while it stores; one that is idle cannot be told from one that is gone
+const QUIET_S = 300; // a living writer reports while it stores
 
 /** Seconds since the writer last reported, by the server's clock; null: cannot be told. @param {any} perf @param {any} sources */
 function silence(perf, sources) {
@@ -12,13 +14,19 @@ function silence(perf, sources) {
   return reports.length && sources?.sampleAt ? sources.sampleAt - Math.max(...reports) / 1000 : null;
 }
 
-/** In a word, and what an operator should look at, worst first. @returns {{word: string, note: string, bad: boolean}} */
+/** In a word, and what an operator should look at, worst first. @returns {{word: string, note: any, bad: boolean}} */
 function stateOf(perf, sources) {
+  if (isGone()) return { word: "stopped", note: gone(collector.value), bad: true };
   const { failed, error } = migrations.value;
   const silent = silence(perf, sources);
   if (failed || error) return { word: "needs attention", note: failed ? "a migration failed" : error, bad: true };
   if (silent !== null && silent > QUIET_S) return { word: "quiet", note: `the writer stored nothing for ${duration(silent)}`, bad: false };
   return { word: "well", note: "", bad: false };
+}
+
+function gone({ state, stoppedAt }) {
+  const since = stoppedAt && html`: the collector stopped <${Ago} at=${stoppedAt} />`;
+  return html`no new packets can arrive${since}${state === "importing" && ", an import works in its place"}`;
 }
 
 /** @param {{stats: any, perf: any, sources: any}} props the answers of /api/stats, /api/perf and /api/mqtt/status */

@@ -4,6 +4,8 @@ import { html, useEffect, useRef } from "../ui.js";
 import { Wide } from "../parts/wide.js";
 import { count, figure } from "../format.js";
 import { Chart } from "../parts/chart.js";
+import { Stopped } from "../parts/stopped.js";
+import { isGone } from "../collector.js";
 
 const KEPT = 240;
 
@@ -16,8 +18,10 @@ export function Writer({ perf, at }) {
     history.current = [...history.current, [at / 1000, worst("wait_p95"), worst("hold_p95")]].slice(-KEPT);
   }, [at]);
   if (!parts.length) return html`<p class="dim">The writer has reported nothing yet.</p>`;
+  const last = isGone() && html`<p class="hint bad">The collector <${Stopped} />. These are its last figures.</p>`;
   const columns = [0, 1, 2].map((i) => history.current.map((row) => row[i]));
   return html`
+    ${last}
     <${Wide} label="Writer"><table class="table">
       <thead><tr><th>Work</th><th class="right">Turns</th><th class="right">Records</th><th class="right">Wait 95 %</th><th class="right">Hold 50 %</th><th class="right">Hold 95 %</th><th class="right">Longest hold</th><th class="right">Failed</th></tr></thead>
       <tbody>${parts.map((part) => html`<tr key=${part.component}>
