@@ -15,11 +15,12 @@ from inchworm.ledger import Request
 from inchworm.model import Backfill, Migration
 from inchworm.opening import Target, open_database
 from inchworm.order import in_order
+from inchworm.patience import Patience, Waiting
 from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Progress
 from inchworm.report import Report
 from inchworm.requests import carry_out, is_held
-from inchworm.runner import Engine, Settings
+from inchworm.runner import Engine, Settings, not_begun
 from inchworm.states import Verb
 
 REQUEST_PATIENCE_S = 5.0
@@ -32,7 +33,8 @@ class Runner:
         call of `run` or `serve`, in the thread that calls it.
     migrations: in any order; `after` decides.
     stall_budget_ms: how long another writer may be kept waiting.
-    on_progress: called at most once a second and once at the end of a migration; what it raises is logged.
+    on_progress: called at most once a second and once at the end of a migration, also while others keep the lock: with
+        the `reason`, and before a migration is begun with status `pending`; what it raises is logged.
     throttle: asked twice a second for a reason to wait, or None.
     gate: a WriteGate shared with live writers that cooperate.
     lock_patience_s: how long other writers may hold the lock before the migration fails.
@@ -103,14 +105,12 @@ class Runner:
 
     def _opened(self, stop: StopLike) -> Database:
         """A file without a log cannot even be looked at while somebody commits; waits as for the write lock."""
-        until = self._clock.monotonic() + self._settings.patience_s
-        while True:
-            try:
-                return self._open(self._target)
-            except Busy:
-                if stop.is_set() or self._clock.monotonic() > until:
-                    raise
-                self._clock.sleep(0.01, stop)
+        patience = Patience(self._clock, stop, self._settings.patience_s, self._waits)
+        return patience.read(lambda: self._open(self._target))
+
+    def _waits(self, waiting: Waiting) -> None:
+        for migration in self._migrations[:1]:
+            self._settings.options.tell_waiting(waiting, not_begun(migration.name))
 
     def _source(self, migration: Backfill) -> Database:
         return self._open(migration.source)

@@ -12,6 +12,8 @@ from inchworm.clock import Clock, StopLike, cause_of, rfc3339
 from inchworm.errors import Busy, DatabaseFault, DeadlineExceeded, DiskFull, LockNeverFree
 from inchworm.lease import LEASE_S
 from inchworm.ledger import Entry, Request
+from inchworm.pace import LOCKED
+from inchworm.patience import Wait, Waiting
 from inchworm.ports import Turn
 from inchworm.progress import Progress, Timesheet, eta_s, rate
 from inchworm.states import ENDED, Status, Verb, move
@@ -29,6 +31,23 @@ class Options:
     first_rows: int = pace.FIRST_ROWS
     lease_s: float = LEASE_S
     wait_paused: bool = True
+
+    def tell_waiting(self, waiting: Waiting, progress: Progress) -> None:
+        """A log line now and then, and a progress event with the reason."""
+        if waiting.worth_a_line:
+            facts = {"why": waiting.why, "waited_s": round(waiting.waited_s), "patience_s": round(waiting.patience_s)}
+            events.warning("inchworm.waiting", migration=progress.name, **facts)
+        self.tell(replace(progress, reason=str(waiting)))
+
+    def tell(self, progress: Progress) -> Exception | None:
+        """A progress event; what `on_progress` raised, which must not fail the migration."""
+        try:
+            if self.on_progress is not None:
+                self.on_progress(progress)
+        except Exception as problem:  # noqa: BLE001  (whatever the application's function raises)
+            events.debug("inchworm.on_progress", trace=True, migration=progress.name)
+            return problem
+        return None
 
 
 class Unwritten(Exception):
@@ -85,8 +104,18 @@ class Attempt:
 
     def write(self, work: Callable[[Turn], object], *, limit_s: float = BOOKKEEPING_S) -> float:
         """One fair turn; how long it held the lock. Raises Leave, and what Turns.write raises."""
-        _, hold_s = self.turns.write(work, sheet=self.sheet, stop=self.stop, attend=self._between, limit_s=limit_s)
+        wait = Wait(self.clock, self.turns.patience_s, self._kept_out)
+
+        def attend() -> None:
+            self._between()
+            wait.goes_on(self.sheet.reason or LOCKED)
+
+        _, hold_s = self.turns.write(work, sheet=self.sheet, stop=self.stop, attend=attend, limit_s=limit_s)
         return hold_s
+
+    def _kept_out(self, waiting: Waiting) -> None:
+        self._told = self.clock.monotonic()
+        self._options.tell_waiting(waiting, self.progress())
 
     def booked(self) -> Entry:
         """The row with the seconds up to now, for a write that commits with the next turn."""
@@ -255,8 +284,5 @@ class Attempt:
         if self._options.on_progress is None or (now - self._told < 1.0 and not last):
             return
         self._told = now
-        try:
-            self._options.on_progress(self.progress())
-        except Exception as problem:  # noqa: BLE001  (a display that fails must not fail the migration)
+        if problem := self._options.tell(self.progress()):
             self.note(problem)
-            events.debug("inchworm.on_progress", trace=True, migration=self.held.name)

@@ -44,13 +44,13 @@ class Claims:
 
     def entries(self) -> Mapping[str, Entry]:
         """By name; none before there is a ledger. Raises Busy when readers are kept out, see `Patience.read`."""
+        return self._patience.read(self.entries_now)
 
-        def work() -> Mapping[str, Entry]:
-            with self._db.snapshot() as reads:
-                found = ledger.entries(reads) if ledger.exists(reads, self._db) else ()
-                return {entry.name: entry for entry in found}
-
-        return self._patience.read(work)
+    def entries_now(self) -> Mapping[str, Entry]:
+        """By name, in one look. Raises Busy at once when readers are kept out."""
+        with self._db.snapshot() as reads:
+            found = ledger.entries(reads) if ledger.exists(reads, self._db) else ()
+            return {entry.name: entry for entry in found}
 
     def is_held(self, entry: Entry) -> bool:
         """Whether a living runner holds it at this moment."""

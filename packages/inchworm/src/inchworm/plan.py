@@ -21,6 +21,7 @@ from inchworm.lint import Explained, Facts, Look, Schema, index_findings, index_
 from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 from inchworm.opening import Target, open_database
 from inchworm.pace import Pace, adapted, pace_for
+from inchworm.patience import OnWait, unheard
 from inchworm.ports import Database, Params
 from inchworm.progress import Total
 from inchworm.sampling import Probe, Sampler, Samples
@@ -100,10 +101,12 @@ def plan_migrations(
     clock: Clock | None = None,
     stop: StopLike | None = None,
     driver: str | None = None,
+    on_wait: OnWait = unheard,
 ) -> Plan:
     """Plan each migration for the rows that it still has to do.
 
-    Takes some ten write turns of a few milliseconds per migration, all rolled back. Raises DatabaseFault when the
+    Takes some ten write turns of a few milliseconds per migration, all rolled back; `on_wait` is told once a second of
+    a lock that somebody else keeps, for which it waits 5 s. Raises DatabaseFault when the
     database cannot be read, Stopped when the token is set.
     """
     clock, stop = clock or SystemClock(), stop or Stop()
@@ -111,7 +114,7 @@ def plan_migrations(
     try:
         known = _entries(db)
         rules = adapted(pace_for(stall_budget_ms), wakes_waiters=db.dialect.wakes_waiters)
-        place = _Place(db, clock, stop, rules, driver)
+        place = _Place(db, clock, stop, rules, driver, on_wait)
         look = _Planner(place, migrations, known)
         return Plan(tuple(look.plan(migration) for migration in migrations))
     finally:
@@ -167,6 +170,7 @@ class _Place:
     stop: StopLike
     rules: Pace
     driver: str | None
+    on_wait: OnWait
 
 
 class _Planner:
@@ -220,7 +224,15 @@ class _Planner:
             if bound is None:
                 return _noted(name, "the table is empty; nothing has to be done")
             place = self._place
-            sampler = Sampler(migration, keyed, target, clock=place.clock, stop=place.stop, rules=place.rules)
+            sampler = Sampler(
+                migration,
+                keyed,
+                target,
+                clock=place.clock,
+                stop=place.stop,
+                rules=place.rules,
+                on_wait=place.on_wait,
+            )
             samples = sampler.take(bound)
             statements = _explained(migration, samples, bound, keyed, target)
         except (StatementRefused, RowRefused) as problem:

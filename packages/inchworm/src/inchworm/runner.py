@@ -21,9 +21,9 @@ from inchworm.ledger import Entry, Request
 from inchworm.model import Backfill, IndexBuild, IndexTable, Migration
 from inchworm.order import in_order
 from inchworm.pace import Pace
-from inchworm.patience import Patience
+from inchworm.patience import Patience, Waiting
 from inchworm.ports import Database, Limits, Turn
-from inchworm.progress import Timesheet
+from inchworm.progress import Progress, Timesheet
 from inchworm.report import Outcome, Report
 from inchworm.requests import serve
 from inchworm.states import ACTIVE, STARTABLE, Status
@@ -62,9 +62,10 @@ class Engine:
         self._migrations = in_order(migrations)
         self._names = {m.name for m in self._migrations}
         self._turns = Turns(db, clock, gate, settings.pace, settings.limits, patience_s=settings.patience_s)
-        self._patience = Patience(clock, stop, settings.patience_s)
+        self._patience = Patience(clock, stop, settings.patience_s, self._waits)
         self._claims = Claims(db, clock, self._patience, lease_s=settings.options.lease_s)
         self._sheet = Timesheet(clock.monotonic())
+        self._next: Migration | None = None
         self._reasons: dict[str, str] = {}
         self._unwritten: dict[str, str] = {}
 
@@ -121,7 +122,7 @@ class Engine:
     def _one(self, migration: Migration) -> None:
         """Claim and work; every end of it but a bug in the ledger itself is written down and lets others go on."""
         held: Entry | None = None
-        holder = this_holder()
+        holder, self._next = this_holder(), migration
         try:
             held = self._claims.claim(migration, holder)
             if held is None:
@@ -149,6 +150,7 @@ class Engine:
             if held is not None:
                 self._fail(held, error)
         finally:
+            self._next = None
             retire(holder)
 
     def _walk(self, migration: Backfill | IndexTable, held: Entry) -> None:
@@ -228,6 +230,18 @@ class Engine:
 
     # -- reporting
 
+    def _waits(self, waiting: Waiting) -> None:
+        """Of a migration that no attempt holds: the one to be claimed or built, or the first that is not over."""
+        try:
+            entries = self._claims.entries_now()
+        except DatabaseFault:  # what it waits for may keep readers out too
+            entries = {}
+        for migration in self._migrations if self._next is None else (self._next,):
+            entry = entries.get(migration.name, Entry(migration.name, Status.PENDING))
+            if entry.status in STARTABLE:
+                self._settings.options.tell_waiting(waiting, _standing(entry))
+                return
+
     def _report(self, started: float) -> Report:
         entries = self._claims.entries()  # of one that was stopped while it waited for the lock there may be none
         outcomes = tuple(
@@ -267,6 +281,26 @@ class Engine:
 
     def _now(self) -> str:
         return rfc3339(self._clock.wall())
+
+
+def not_begun(name: str) -> Progress:
+    """Of a migration that no runner has seen yet."""
+    return _standing(Entry(name, Status.PENDING))
+
+
+def _standing(entry: Entry) -> Progress:
+    return Progress(
+        entry.name,
+        entry.status,
+        entry.counts,
+        entry.total,
+        None,
+        None,
+        entry.active_s,
+        entry.throttled,
+        entry.reason,
+        entry.slices,
+    )
 
 
 _ENDED_OR_FOREIGN = frozenset({Status.DONE, Status.CANCELLED})

@@ -17,6 +17,7 @@ from inchworm.forms import Counter, Form, Prepared, form_of
 from inchworm.keyset import Keyset
 from inchworm.model import Backfill
 from inchworm.pace import Pace, lock_delay
+from inchworm.patience import OnWait, Wait, met_by, unheard
 from inchworm.ports import Params, Reads, SqlValue, Turn
 from inchworm.statement import parameters
 
@@ -64,10 +65,18 @@ class Sampler:
     """Samples of one migration between two keys. `source` and `target` are the same probe for most."""
 
     def __init__(
-        self, migration: Backfill, source: Probe, target: Probe, *, clock: Clock, stop: StopLike | None, rules: Pace
+        self,
+        migration: Backfill,
+        source: Probe,
+        target: Probe,
+        *,
+        clock: Clock,
+        stop: StopLike | None,
+        rules: Pace,
+        on_wait: OnWait = unheard,
     ) -> None:
         self._migration, self._source, self._target = migration, source, target
-        self._clock, self._stop, self._rules = clock, stop or Stop(), rules
+        self._clock, self._stop, self._rules, self._on_wait = clock, stop or Stop(), rules, on_wait
         self._form: Form = form_of(migration)
         self._counter = Counter(migration)
         self._keyset = Keyset(migration.table, migration.keys)
@@ -167,15 +176,16 @@ class Sampler:
 
     def _turn(self, found: Samples, piece: Slice, *, last: bool = False) -> Sample:
         _, prepared = self._read(piece)
-        until, attempt = self._clock.monotonic() + LOCK_PATIENCE_S, 0
+        wait, attempt = Wait(self._clock, LOCK_PATIENCE_S, self._on_wait), 0
         while True:
             try:
                 sample = self._once(found, piece, prepared, last=last)
                 self._clock.sleep(GAP_S, self._stop)
                 return sample
-            except Busy:
-                if self._clock.monotonic() > until or self._stop.is_set():
+            except Busy as problem:
+                if wait.is_over() or self._stop.is_set():
                     raise
+                wait.goes_on(met_by(problem))
                 self._clock.sleep(lock_delay(attempt), self._stop)
                 attempt += 1
 

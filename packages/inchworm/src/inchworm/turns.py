@@ -10,16 +10,16 @@ from typing import TypeVar
 
 from inchworm import pace
 from inchworm.clock import Clock, Never, StopLike
-from inchworm.errors import Busy, ConnectionLost, DiskFull, LockNeverFree
+from inchworm.errors import Busy, DiskFull, LockNeverFree
 from inchworm.gate import Gate, Passage
 from inchworm.pace import Pace, Turned
+from inchworm.patience import met_by
 from inchworm.ports import Database, Limits, Turn
 from inchworm.progress import Timesheet
 from inchworm.trouble import DISK_FULL
 
 T = TypeVar("T")
 
-RECONNECTING = "the connection to the server was lost"
 LAST_WORD_S = 1.0  # for a last word once the stop token is set; a supervisor kills after some ten seconds
 BOOKKEEPING_S = 5.0  # one small row: past the stall budget only when the machine stalls, and stopping it helps nobody
 STRANGER_MEMORY_S = 2.0  # a stranger that wrote this recently is expected back
@@ -85,7 +85,7 @@ class Turns:
                     self._met(now, crowded=self.lock.served and attempt == 0)
                 if now - since > self.patience_s:
                     raise LockNeverFree(f"the write lock was not free for {self.patience_s:.0f} s") from problem
-                sheet.switch(_met_by(problem), now)
+                sheet.switch(met_by(problem), now)
                 self.clock.sleep(pace.lock_delay(attempt), stop)
                 attempt += 1
                 attend()
@@ -111,7 +111,7 @@ class Turns:
                     if full or stop.is_set():
                         raise
                     raise LockNeverFree(f"the write lock was not free for {self.patience_s:.0f} s") from problem
-                sheet.switch(DISK_FULL if full else _met_by(problem), now)
+                sheet.switch(DISK_FULL if full else met_by(problem), now)
                 self.clock.sleep(pace.lock_delay(attempt), Never())
                 attempt += 1
             finally:
@@ -199,7 +199,3 @@ class Turns:
         """Instructions that snapshots took since the last call; 0 where the database does not count them."""
         taken, self._read_steps = self._read_steps, 0
         return taken
-
-
-def _met_by(problem: Exception) -> str:
-    return RECONNECTING if isinstance(problem, ConnectionLost) else pace.LOCKED

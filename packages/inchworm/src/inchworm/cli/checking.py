@@ -6,7 +6,7 @@ import click
 
 from inchworm.cli.exits import Exit
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_budget, with_database, with_json, with_known, with_migrations
+from inchworm.cli.options import say_once, with_budget, with_database, with_json, with_known, with_migrations
 from inchworm.cli.signals import stop_on_signals
 from inchworm.cli.tables import facts_line, findings_lines, forecast_lines
 from inchworm.doctor import examine
@@ -28,7 +28,9 @@ def plan(*, database: str, as_json: bool, stall_budget_ms: float, explain: bool,
     """
     migrations = load_migrations(where)
     with stop_on_signals() as signalled:
-        found = plan_migrations(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
+        found = plan_migrations(
+            database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop, on_wait=say_once
+        )
     if as_json:
         click.echo(json.dumps(plan_json(found), indent=2, ensure_ascii=False))
     else:

@@ -1,9 +1,11 @@
-"""Options that several commands share, and the width of the terminal that they print on."""
+"""What several commands share: options, the width of the terminal that they print on, a word about waiting."""
 
 import shutil
 import sys
 
 import click
+
+from inchworm.patience import Waiting
 
 with_database = click.option(
     "--db",
@@ -38,3 +40,9 @@ with_budget = click.option(
 def terminal_width() -> int | None:
     """Columns of the terminal on standard output; None when it is a pipe or a file, which is as wide as it must be."""
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def say_once(waiting: Waiting) -> None:
+    """What a look waits for, on standard error, after its first second."""
+    if waiting.times == 1:
+        click.echo(f"looking first: {waiting}", err=True)

@@ -14,13 +14,13 @@ from rich.progress import Progress as Bars
 from inchworm.application import Runner
 from inchworm.cli.exits import SIGNALLED, exit_of
 from inchworm.cli.loading import load_migrations
-from inchworm.cli.options import with_budget, with_database, with_json, with_migrations
+from inchworm.cli.options import say_once, with_budget, with_database, with_json, with_migrations
 from inchworm.cli.signals import Signalled, stop_on_signals
 from inchworm.cli.tables import findings_lines, one_line, report_lines
-from inchworm.errors import PlanRefused, Stopped
+from inchworm.errors import Busy, PlanRefused, Stopped
 from inchworm.findings import Severity
 from inchworm.model import Migration
-from inchworm.plan import plan_migrations, record
+from inchworm.plan import Plan, plan_migrations, record
 from inchworm.progress import Progress
 from inchworm.states import ACTIVE, Status
 from inchworm.status import read_status
@@ -95,9 +95,11 @@ def _look_first(
 ) -> None:
     """Plan, keep the forecasts, and leave when something is refused or a signal came."""
     try:
-        found = plan_migrations(database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop)
+        found = plan_migrations(
+            database, migrations, stall_budget_ms=stall_budget_ms, stop=signalled.stop, on_wait=say_once
+        )
         if not found.refused:
-            record(database, found, migrations)
+            _keep(database, found, migrations)
     except Stopped:
         if signalled.number is None:
             raise
@@ -112,6 +114,14 @@ def _look_first(
         raise PlanRefused(
             f"plan refuses {', '.join(found.refused)}; nothing was run (mend it, or leave the look out with --no-plan)"
         )
+
+
+def _keep(database: str, found: Plan, migrations: Sequence[Migration]) -> None:
+    """The forecasts, unless somebody has taken the lock meanwhile: the run has more patience, and needs none."""
+    try:
+        record(database, found, migrations)
+    except Busy as problem:
+        click.echo(f"the forecast is not kept for the report: {problem}", err=True)
 
 
 class Shown:
