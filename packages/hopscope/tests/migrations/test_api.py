@@ -85,7 +85,7 @@ def test_a_file_of_the_import_directory_is_asked_for_by_name(
 ) -> None:
     (tmp_path / "imports" / "meshcore.db").write_bytes(b"")
     listed = client.get("/api/admin/import-files", headers=OPERATOR).json()
-    assert listed == {"configured": True, "files": ["meshcore.db"]}
+    assert listed == {"configured": True, "files": ["meshcore.db"], "refused": []}
     answer = client.post("/api/admin/imports", json={"file": "meshcore.db"}, headers=OPERATOR)
     assert (answer.status_code, answer.json()["number"]) == (202, 1)
     job = imports.load(store, 1)
@@ -111,13 +111,35 @@ def test_no_name_leads_out_of_the_import_directory(
     assert imports.opened(store) == []
 
 
+def test_what_would_not_be_imported_is_listed_with_the_reason(client: Client, tmp_path: Path) -> None:
+    place = tmp_path / "imports"
+    for name in ("meshcore.db", "copy (1).db", "notes.txt"):
+        (place / name).write_bytes(b"")
+    (place / "outside.db").symlink_to(tmp_path / "hopscope.db")
+    (place / "inside.db").symlink_to("meshcore.db")
+    (place / "dangling.db").symlink_to("nothing.db")
+    listed = client.get("/api/admin/import-files", headers=OPERATOR).json()
+    assert listed["files"] == ["inside.db", "meshcore.db"]
+    refused = {one["file"]: one["reason"] for one in listed["refused"]}
+    assert refused.keys() == {"copy (1).db", "outside.db"}
+    assert refused["outside.db"] == "it is a link that leads out of the import directory"
+    assert "its name" in refused["copy (1).db"]
+    for name, status in {"inside.db": 202, "outside.db": 404, "dangling.db": 404, "copy (1).db": 400}.items():
+        answer = client.post("/api/admin/imports", json={"file": name}, headers=OPERATOR)
+        assert answer.status_code == status, name
+
+
 def test_a_verb_that_does_not_fit_says_which_do(client: Client, source: CoreScopeFile, bring: Importing) -> None:
     fill(source)
     bring(source.path)
     path = "/api/admin/migrations/tx_last_seen_backfill_v1/"
     done = client.post(path + "pause", headers=OPERATOR)
     assert (done.status_code, "cannot be asked to pause" in done.json()["error"]) == (409, True)
-    assert client.post(path + "explode", headers=OPERATOR).status_code == 409
+    unknown = client.post(path + "explode", headers=OPERATOR)
+    assert (unknown.status_code, unknown.json()["error"]) == (
+        404,
+        "a migration cannot be asked to 'explode': the verbs are pause, resume, cancel, retry, acknowledge",
+    )
     assert client.post("/api/admin/migrations/nothing/pause", headers=OPERATOR).status_code == 404
 
 

@@ -16,12 +16,14 @@ from hopscope.api.access import OPEN, OPERATOR, operator
 from hopscope.api.context import Given
 from hopscope.api.errors import BadRequest, NotFound
 from hopscope.migrations import operating, report
-from hopscope.migrations.operating import NoSuchMigration, RequestRefused
+from hopscope.migrations.operating import NoSuchMigration, NoSuchVerb, RequestRefused
 from hopscope.store import imports, ledger
 from hopscope.store.errors import translated
 from hopscope.store.pool import Snapshot
 
 FILES_SHOWN = 200
+SUFFIXES = frozenset({".db", ".sqlite", ".sqlite3"})
+NAME = re.compile(r"[\w][\w.\- ]{0,199}")
 
 
 class Refused(HTTPException):
@@ -63,16 +65,24 @@ def _without_directory(one: dict[str, Any]) -> str | None:
 
 @get("/api/admin/import-files", opt=OPERATOR, guards=[operator], sync_to_thread=True, tags=["migrations"])
 def list_files(context: Given) -> dict[str, Any]:
-    """Database files of the configured import directory; none configured: configured false."""
+    """Database files of the configured import directory; none configured: configured false.
+
+    refused: those that would not be imported, each with the reason.
+    """
     directory = context.settings.import_dir
     if directory is None:
-        return {"configured": False, "files": []}
+        return {"configured": False, "files": [], "refused": []}
     place = Path(directory)
     try:
-        names = sorted(p.name for p in place.iterdir() if p.suffix in {".db", ".sqlite", ".sqlite3"} and p.is_file())
+        names = sorted(p.name for p in place.iterdir() if p.suffix in SUFFIXES and p.is_file())[:FILES_SHOWN]
     except OSError as problem:
         raise BadRequest(f"the import directory cannot be read: {problem.strerror}") from problem
-    return {"configured": True, "files": names[:FILES_SHOWN]}
+    judged = {name: _why_not(place.resolve(), name) for name in names}
+    return {
+        "configured": True,
+        "files": [name for name, why in judged.items() if why is None],
+        "refused": [{"file": name, "reason": why} for name, why in judged.items() if why is not None],
+    }
 
 
 @post("/api/admin/imports", opt=OPERATOR, guards=[operator], sync_to_thread=True, status_code=202, tags=["migrations"])
@@ -88,13 +98,23 @@ def _inside(directory: str | None, name: str) -> Path:
     """The file of this name in the directory; links that lead out of it are refused."""
     if directory is None:
         raise BadRequest("imports from the page are off: no import directory is configured (HOPSCOPE_IMPORT_DIR)")
-    if not re.fullmatch(r"[\w][\w.\- ]{0,199}", name):
+    if not NAME.fullmatch(name):
         raise BadRequest("file is the name of a file in the import directory, without a directory")
     place = Path(directory).resolve()
-    path = (place / name).resolve()
-    if path.parent != place or not path.is_file():
+    if _why_not(place, name) is not None or not (place / name).is_file():
         raise NotFound("there is no such file in the import directory")
-    return path
+    return (place / name).resolve()
+
+
+def _why_not(place: Path, name: str) -> str | None:
+    """Why a file of this directory is not imported; None: it is."""
+    if not NAME.fullmatch(name):
+        return "its name begins with, or holds, a character other than letters, digits, '_', '-', '.' and spaces"
+    try:
+        leads_out = (place / name).resolve().parent != place
+    except OSError:  # a link to itself
+        leads_out = True
+    return "it is a link that leads out of the import directory" if leads_out else None
 
 
 @post(
@@ -104,18 +124,18 @@ def _inside(directory: str | None, name: str) -> Path:
     sync_to_thread=True,
     status_code=202,
     tags=["migrations"],
-    raises=[Refused],
+    raises=[NotFound, Refused],
 )
 def ask_migration(
     context: Given,
     name: Annotated[str, PathParameter(max_length=200, description="The migration's name in the ledger.")],
-    verb: Annotated[str, PathParameter(max_length=20, description="pause, resume, cancel, retry or acknowledge.")],
+    verb: Annotated[str, PathParameter(max_length=200, description="pause, resume, cancel, retry or acknowledge.")],
 ) -> Response[Asked]:
-    """pause, resume, cancel, retry or acknowledge a migration. 404: no such one; 409: not in its present state."""
+    """pause, resume, cancel, retry or acknowledge a migration. 404: no such one or verb; 409: not in its state."""
     try:
         with translated():
             operating.ask(context.settings.database, name, verb, by="api")
-    except NoSuchMigration as problem:
+    except (NoSuchMigration, NoSuchVerb) as problem:
         raise NotFound(str(problem)) from problem
     except RequestRefused as problem:
         raise Refused(str(problem)) from problem

@@ -14,18 +14,22 @@ class NoSuchMigration(Exception):
     """The ledger has no migration of this name."""
 
 
+class NoSuchVerb(Exception):
+    """Nothing of this kind can be asked; str() names what can."""
+
+
 class RequestRefused(Exception):
-    """Nobody knows the verb, or the migration's state does not allow it; str() says which verbs fit."""
+    """The migration's state does not allow it; str() says which verbs fit."""
 
 
 def ask(database: str, name: str, verb: str, *, by: str) -> str:
     """Pause, resume, cancel, retry or acknowledge a migration; what was done, or `requested`.
 
-    A writer that works on it answers within a second. Raises NoSuchMigration, RequestRefused, and StoreUnavailable when
-    the database stays locked for 5 s.
+    A writer that works on it answers within a second. Raises NoSuchVerb, NoSuchMigration, RequestRefused, and
+    StoreUnavailable when the database stays locked for 5 s.
     """
     if verb not in {str(known) for known in Verb}:
-        raise RequestRefused(f"{verb!r} is none of {', '.join(Verb)}")
+        raise NoSuchVerb(f"a migration cannot be asked to {verb!r}: the verbs are {', '.join(Verb)}")
     if name not in _statuses(database):
         raise NoSuchMigration(f"there is no migration {name}")
     if verb == Verb.RETRY and (number := _given_up(database, name)) is not None:

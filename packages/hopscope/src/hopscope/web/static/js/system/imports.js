@@ -63,11 +63,12 @@ function Begin({ asked }) {
   };
   return html`<div aria-live="polite">
     ${place?.configured === false && html`<p class="dim">Imports from this page need a configured import directory (<code>HOPSCOPE_IMPORT_DIR</code>).</p>`}
-    ${place?.configured && !place.files.length && html`<p class="dim">The import directory holds no database file.</p>`}
+    ${place?.configured && !place.files.length && html`<p class="dim">The import directory holds no database file${place.refused.length > 0 && " that can be imported"}.</p>`}
     ${place?.files.length > 0 && html`<form class="inline" onSubmit=${ask}>
       <select class="field" name="file" aria-label="Database to import">${place.files.map((name) => html`<option value=${name}>${fit(name, 80)}</option>`)}</select>
       <button type="submit" class="button primary" disabled=${busy}>Import</button>
     </form>`}
+    ${place?.refused?.length > 0 && html`<ul class="dim">${place.refused.map(({ file, reason }) => html`<li key=${file}>${fit(file, 80)} cannot be imported: ${reason}</li>`)}</ul>`}
     ${said.text && html`<p class=${said.bad ? "hint bad" : "hint done"}>${fit(said.text, 200)}</p>`}
   </div>`;
 }
