@@ -214,6 +214,25 @@ def test_a_verb_leaves_a_newer_ledger_alone(call: Call, db: str) -> None:
     assert "upgrade inchworm" in result.stderr
 
 
+def test_plan_and_doctor_say_that_the_ledger_is_newer_as_run_does(call: Call, db: str) -> None:
+    call("run", "moves:GOOD")
+    with writing(db) as connection:
+        connection.execute("update _async_ledger set version = 99")
+    newer = "the ledger has version 99, this inchworm knows up to 1; upgrade inchworm in this process"
+    plan = call("plan", "moves:ALL")
+    assert plan.exit_code == Exit.REFUSED
+    assert plan.stdout == f"good: refused\n    error: {newer}\nby_b: refused\n    error: {newer}\n"
+    for words in ((), ("moves:ALL",)):
+        doctor = call("doctor", *words)
+        assert doctor.exit_code == Exit.FAILED
+        assert doctor.stdout.count(f"error: ledger: {newer}\n") == 1
+        assert doctor.stdout.count("version 99") == 1, "not again for each migration"
+    run = call("run", "moves:ALL")
+    assert run.exit_code == Exit.DATABASE
+    assert newer in run.stderr
+    assert call("run", "--no-plan", "moves:ALL").exit_code == Exit.DATABASE
+
+
 def test_cancel_then_retry_lets_it_go_on(call: Call, db: str) -> None:
     call("run", "--no-plan", "moves:BROKEN")
     assert call("cancel", "broken").output == "broken: cancelled\n"

@@ -4,15 +4,17 @@ Changes nothing; with migrations it samples them in turns that are undone, as pl
 """
 
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import dataclass
 
+from inchworm import ledger
 from inchworm.advice import table_names
 from inchworm.clock import Clock, Stop, StopLike, SystemClock
-from inchworm.errors import DatabaseFault
+from inchworm.errors import DatabaseFault, LedgerTooNew
 from inchworm.file_diagnosis import FileFacts, diagnose_file
 from inchworm.findings import Finding, Severity, worst_first
 from inchworm.model import Backfill, Migration
-from inchworm.opening import Target, served_by
+from inchworm.opening import Target, open_reader, served_by
 from inchworm.plan import plan_migrations
 from inchworm.server_diagnosis import ServerFacts, diagnose_server
 from inchworm.sqlite.examination import examine_file
@@ -59,12 +61,24 @@ def examine(
     else:
         facts = examine_file(database, clock=clock, stop=stop, driver=driver)
         found, usable = diagnose_file(facts), facts.problem is None and not facts.shared_connection
-    if migrations and usable:
+    ledger_problem = _of_the_ledger(database, clock, driver) if usable else ()
+    found += ledger_problem
+    if migrations and usable and not ledger_problem:
         plan = plan_migrations(
             database, migrations, stall_budget_ms=stall_budget_ms, clock=clock, stop=stop, driver=driver
         )
         found += tuple(f for one in plan.migrations for f in one.findings)
     return Diagnosis(worst_first(found), facts)
+
+
+def _of_the_ledger(database: Target, clock: Clock, driver: str | None) -> tuple[Finding, ...]:
+    """What would keep a run from the ledger, as it would say it."""
+    try:
+        with closing(open_reader(database, clock=clock, driver=driver)) as db, db.snapshot() as reads:
+            ledger.is_ours(reads, db)
+    except (LedgerTooNew, DatabaseFault) as problem:
+        return (Finding(Severity.ERROR, "ledger", str(problem)),)
+    return ()
 
 
 def _tables(migrations: Sequence[Migration]) -> tuple[str, ...]:

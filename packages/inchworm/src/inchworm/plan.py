@@ -11,7 +11,15 @@ from inchworm import cursor, ledger
 from inchworm.clock import Clock, Stop, StopLike, SystemClock, rfc3339
 from inchworm.cost import Pair
 from inchworm.cursor import Bound
-from inchworm.errors import Busy, DeadlineExceeded, DefinitionChanged, PlanRefused, RowRefused, StatementRefused
+from inchworm.errors import (
+    Busy,
+    DeadlineExceeded,
+    DefinitionChanged,
+    LedgerTooNew,
+    PlanRefused,
+    RowRefused,
+    StatementRefused,
+)
 from inchworm.findings import Finding, Severity, worst_first
 from inchworm.forecast import FRAME_HEADER, Forecast, Measured, Range, forecast
 from inchworm.indextable import NOT_HERE, read_base
@@ -112,7 +120,10 @@ def plan_migrations(
     clock, stop = clock or SystemClock(), stop or Stop()
     db = open_database(database, clock=clock, driver=driver)
     try:
-        known = _entries(db)
+        try:
+            known = _entries(db)
+        except LedgerTooNew as newer:
+            return Plan(tuple(_refused(m.name, str(newer), "") for m in migrations))
         rules = adapted(pace_for(stall_budget_ms), wakes_waiters=db.dialect.wakes_waiters)
         place = _Place(db, clock, stop, rules, driver, on_wait)
         look = _Planner(place, migrations, known)
@@ -157,7 +168,9 @@ def _record(db: Database, migrations: Sequence[Migration], forecasts: dict[str, 
 
 
 def _entries(db: Database) -> dict[str, Entry]:
+    """By name; none before there is a ledger. Raises LedgerTooNew."""
     with db.snapshot() as reads:
+        ledger.is_ours(reads, db)
         return {e.name: e for e in ledger.entries(reads)} if ledger.exists(reads, db) else {}
 
 
