@@ -1,5 +1,6 @@
 """Imports where old packets are dropped: nothing comes only to go again, and every row is named for what it is."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,8 @@ from import_rig import KEYS, NOW
 import meshwire
 from hopscope.app.stop import StopToken
 from hopscope.migrations import report
-from hopscope.migrations.service import Service, Work
+from hopscope.migrations.corescope_import import BYTES_BESIDE, BYTES_PER_OTHER_ROW, BYTES_PER_ROW
+from hopscope.migrations.service import DISK_FLOOR_BYTES, Service, Work
 from hopscope.model import Heard, Reception
 from hopscope.store import imports, ledger
 from hopscope.store.facts import facts_of
@@ -99,6 +101,22 @@ def test_what_retention_would_drop_is_left_out_and_counted_by_that_name(
     assert "past_retention: last heard before the time that retention_days keeps" in report.as_text(found)
     assert store.execute("select count(*) from quarantine").get == 0, "nothing is wrong with these rows"
     assert dropped(store) == Dropped(0, 0)
+
+
+@pytest.mark.parametrize(("short", "state"), [(0, "done"), (1, "refused")])
+def test_the_disk_needs_room_for_what_is_kept_only(
+    short: int, state: str, source: CoreScopeFile, bring_keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alice = source.observer(ALICE)
+    for number in range(600):
+        source.observation(source.transmission(ack(number), OLD), alice, RECENT if number < 5 else OLD)
+    kept = 5 * (BYTES_PER_ROW["transmissions"] + BYTES_PER_ROW["observations"]) + BYTES_PER_OTHER_ROW
+    room = kept + BYTES_BESIDE + DISK_FLOOR_BYTES - short
+    real = shutil.disk_usage
+    monkeypatch.setattr(shutil, "disk_usage", lambda place: real(place)._replace(free=room))
+    found = bring_keeping(source.path)
+    assert found.state == state, found.error
+    assert (state == "refused") == ("MB free" in (found.error or ""))
 
 
 @pytest.mark.parametrize(

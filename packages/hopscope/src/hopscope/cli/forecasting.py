@@ -29,6 +29,11 @@ def forecast_json(found: Forecast) -> dict[str, Any]:
         "fits": found.fits,
         "walBytes": found.wal_bytes,
         "longestHoldMs": round(found.longest_hold_s * 1000, 1),
+        "pastRetention": {
+            "transmissions": found.past_retention.transmissions,
+            "observations": found.past_retention.observations,
+            "countedAll": found.past_retention.whole,
+        },
         "sampledRows": found.sampled_rows,
         "warnings": list(found.warnings),
     }

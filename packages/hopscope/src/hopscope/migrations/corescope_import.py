@@ -3,8 +3,9 @@
 Newest rows first, so that yesterday is there before last year. Runs nothing itself.
 """
 
+import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from hopscope.migrations.corescope_rows import Frames
 from hopscope.migrations.derived import Derivation, derivations
 from hopscope.model import PacketFacts
 from hopscope.store import corescope, import_receptions, importing
-from hopscope.store.corescope import Shape, SourceError
+from hopscope.store.corescope import Forgotten, Shape, SourceError
 from hopscope.store.facts import facts_of
 from hopscope.store.import_turns import Origin
 from hopscope.store.imports import Import, TableCount, TablePlan
@@ -90,8 +91,20 @@ def came_already(
     return {}
 
 
+def without(plans: Sequence[TablePlan], left: Forgotten) -> list[TablePlan]:
+    """The plans with the rows that are stored as their totals: without those that retention leaves behind."""
+    fewer = {"transmissions": left.transmissions, "observations": left.observations}
+    return [replace(one, total=max(0, one.total - fewer.get(one.name, 0))) for one in plans]
+
+
+def within(seconds: float) -> Callable[[], bool]:
+    """Says whether so much time has passed since now."""
+    until = time.monotonic() + seconds
+    return lambda: time.monotonic() > until
+
+
 def bytes_needed(plans: Sequence[TablePlan]) -> int:
-    """Forecast of what the import adds to the disk."""
+    """Forecast of what the import adds to the disk, when it stores every row of the plans."""
     rows = sum(p.total * BYTES_PER_ROW.get(p.name, BYTES_PER_OTHER_ROW) for p in plans if p.left_out is None)
     return rows + BYTES_BESIDE
 

@@ -17,13 +17,14 @@ import inchworm
 from hopscope.migrations import corescope_import
 from hopscope.migrations.service import DISK_FLOOR_BYTES
 from hopscope.store import connection, corescope, imports, schema
-from hopscope.store.corescope import Extent, Shape
+from hopscope.store.corescope import Extent, Forgotten, Shape
 from hopscope.store.imports import TablePlan
 from inchworm import Report
 from meshwire import KeyRing
 
 SAMPLE = {"transmissions": 4_000, "observations": 20_000}
 SAMPLE_OTHERS = 2_000
+COUNT_S = 5.0  # at most so long is counted what retention leaves behind
 UNDER_LOAD = 2.0  # live ingest and readers beside it: the engine's target is at most twice the idle time
 
 
@@ -40,6 +41,7 @@ class Forecast:
     longest_hold_s: float
     sampled_rows: int
     warnings: tuple[str, ...]
+    past_retention: Forgotten  # rows that are read and left behind
 
     @property
     def fits(self) -> bool:
@@ -50,7 +52,8 @@ class Forecast:
 def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int, retention_days: int = 0) -> Forecast:
     """Measure on a sample. Raises SourceError when the file cannot be imported.
 
-    What retention leaves out is forecast like the rest, so that time and sizes are upper bounds then.
+    Rows that retention leaves behind are read, but neither stored nor derived from. They are counted for COUNT_S at
+    most, oldest first; the figures are upper bounds then, and a warning says so.
     """
     place = _existing(Path(database).resolve().parent)
     earlier = _witnesses(database)
@@ -59,29 +62,40 @@ def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int, r
         after = corescope_import.came_already(earlier, partial(corescope.witness, source))
         extents = corescope.extents(source, found, after)
         plans = corescope_import.plan(found, extents, after)
+        keep_from = corescope_import.kept_from(retention_days, time.time_ns() // 1_000_000)
+        enough = corescope_import.within(COUNT_S)
+        left = corescope.forgotten_rows(source, found, extents, after, keep_from=keep_from, enough=enough)
         sizes = corescope.sizes(source, found)
     with tempfile.TemporaryDirectory(prefix="hopscope-check-", dir=place) as directory:
         trial = _Trial(str(Path(directory) / "sample.db"))
         report = trial.run(path, _sample(found, extents), keys, stall_budget_ms)
         rows, grew = trial.rows, trial.bytes_grown()
-    total = sum(plan.total for plan in plans if plan.left_out is None)
+    stored = corescope_import.without(plans, left)
+    total = sum(plan.total for plan in stored if plan.left_out is None)
     return Forecast(
         plans=tuple(plans),
         sizes=sizes,
-        seconds=_seconds(report, plans),
-        bytes_needed=_bytes(total, rows, grew, plans),
+        seconds=_seconds(report, plans, stored),
+        bytes_needed=_bytes(total, rows, grew, stored),
         bytes_free=shutil.disk_usage(place).free,
         wal_bytes=trial.wal_peak,
         longest_hold_s=report.longest_hold_s,
         sampled_rows=rows,
-        warnings=(*report.warnings, *_of_retention(retention_days)),
+        warnings=(*report.warnings, *_of_retention(retention_days, found, left)),
+        past_retention=left,
     )
 
 
-def _of_retention(days: int) -> tuple[str, ...]:
+def _of_retention(days: int, found: Shape, left: Forgotten) -> tuple[str, ...]:
     if not days:
         return ()
-    return (f"retention_days is {days}: packets that nobody heard for so long stay behind; the figures count them all",)
+    if not found.indexed:
+        why = "the file has no index that tells which, so they come along and are dropped afterwards"
+    else:
+        counted = f"{left.transmissions:,} packets with {left.observations:,} receptions"
+        why = f"{counted} stay behind" if left.whole else f"{counted} stay behind, and more that were not counted"
+        why += "" if left.whole else ": time and disk are upper bounds"
+    return (f"retention_days is {days}: of packets that nobody heard for so long, {why}",)
 
 
 def _witnesses(database: str) -> list[Mapping[str, tuple[int, bytes]]]:
@@ -147,12 +161,12 @@ class _Trial:
         return Path(self._path).stat().st_size if Path(self._path).exists() else 0
 
 
-def _seconds(report: Report, plans: list[TablePlan]) -> float:
-    """Each migration's seconds per row of the sample, times the rows of the table that it would walk."""
-    totals = {plan.name: plan.total for plan in plans}
+def _seconds(report: Report, plans: list[TablePlan], stored: list[TablePlan]) -> float:
+    """Each migration's seconds per row of the sample, times the rows that it walks: of the file, or as stored."""
+    read, kept = ({plan.name: plan.total for plan in those} for those in (plans, stored))
     seconds = 0.0
     for outcome in report.outcomes:
-        walked = _walked(outcome.name, totals)
+        walked = _walked(outcome.name, read if outcome.name.startswith("import_") else kept)
         if outcome.counts.examined and walked:
             seconds += outcome.active_s / outcome.counts.examined * walked
     return seconds

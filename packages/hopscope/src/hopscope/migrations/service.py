@@ -27,6 +27,7 @@ from inchworm.gate import Gate
 from meshwire import KeyRing
 
 DISK_FLOOR_BYTES = 64 << 20  # as the engine's own: below it nothing is written
+COUNT_S = 10.0  # at most so long is counted what retention leaves behind, before a disk is called too full
 LOCK_PATIENCE_S = 600.0  # an operator's own transaction in a database shell ends within minutes, or was forgotten
 
 
@@ -127,8 +128,14 @@ class Service:
             found = corescope.shape(source)
             after = corescope_import.came_already(earlier, partial(corescope.witness, source))
             keep_from = corescope_import.kept_from(self._work.retention_days, now)
-            plans = corescope_import.plan(found, corescope.extents(source, found, after), after, keep_from=keep_from)
-        check_disk(self._work.database, corescope_import.bytes_needed(plans))
+            extents = corescope.extents(source, found, after)
+            plans = corescope_import.plan(found, extents, after, keep_from=keep_from)
+            stored = plans
+            if keep_from and not has_room(self._work.database, corescope_import.bytes_needed(plans)):
+                enough = corescope_import.within(COUNT_S)  # counted only where it decides
+                left = corescope.forgotten_rows(source, found, extents, after, keep_from=keep_from, enough=enough)
+                stored = corescope_import.without(plans, left)
+        check_disk(self._work.database, corescope_import.bytes_needed(stored))
         name = corescope_import.source_name(job.id, job.path)
         imports.begin(self._db, job.id, name, plans, now=now)
         log.info("import.started", file=job.path, number=job.id)
@@ -223,6 +230,11 @@ def run_migrations(work: Work, migrations: Sequence[Backfill], stop: StopToken) 
         stall_budget_ms=work.stall_budget_ms,
         lock_patience_s=work.lock_patience_s,
     )
+
+
+def has_room(database: str, needed: int) -> bool:
+    """Whether the database's disk can take so many bytes more."""
+    return shutil.disk_usage(Path(database).resolve().parent).free >= needed + DISK_FLOOR_BYTES
 
 
 def check_disk(database: str, needed: int) -> None:

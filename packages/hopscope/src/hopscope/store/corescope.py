@@ -5,7 +5,7 @@ Composes the statements that read its tables from the columns that a file really
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,7 @@ NEEDED = {
     "neighbor_edges": {"node_a", "node_b"},
 }
 ORDER = ("observers", "nodes", "inactive_nodes", "transmissions", "observations", "observer_metrics", "neighbor_edges")
+COUNTED_AT_ONCE = 500  # packets between two looks at the clock: some 10 ms where the file is in memory
 KEYED_BY_ID = frozenset({"transmissions", "observations"})  # AUTOINCREMENT: ids follow time and are never used again
 
 
@@ -192,6 +193,46 @@ def witness(db: apsw.Connection, name: str, key: int) -> bytes | None:
         return None
     row = db.execute(sql("corescope")[f"witness_{name}"], (key,)).fetchone()
     return None if row is None else hashlib.blake2b(repr(row).encode(), digest_size=16).digest()
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """Rows that retention keeps from coming along. `whole`: all of them were counted; else there may be more."""
+
+    transmissions: int = 0
+    observations: int = 0
+    whole: bool = True
+
+
+def forgotten_rows(
+    db: apsw.Connection,
+    found: Shape,
+    extents: Mapping[str, Extent],
+    after: Mapping[str, int],
+    *,
+    keep_from: int,
+    enough: Callable[[], bool],
+) -> Forgotten:
+    """Count what `reading` reads as forgotten, oldest first, until it ends or `enough` says so between two steps.
+
+    keep_from: ms; 0: retention keeps everything. A file without the index that tells leaves nothing out.
+    """
+    if not keep_from or not found.indexed:
+        return Forgotten()
+    statements, since = sql("corescope"), str(keep_from // 1000)
+    statement = _fill(statements["count_forgotten"], forgotten=_fill(statements["forgotten"], keep_from=since))
+    bounds = {"after_observations": after.get("observations", 0), "last_observations": extents["observations"].last}
+    last = extents["transmissions"].last
+    first = db.execute(statements["first_id"], {"after": after.get("transmissions", 0)}).get
+    packets = receptions = 0
+    while first is not None and first <= last:
+        if enough():
+            return Forgotten(packets, receptions, whole=False)
+        step = min(first + COUNTED_AT_ONCE - 1, last)
+        for found_packets, found_receptions in db.execute(statement, bounds | {"first": first, "last": step}):
+            packets, receptions = packets + found_packets, receptions + found_receptions
+        first = db.execute(statements["first_id"], {"after": step}).get
+    return Forgotten(packets, receptions)
 
 
 def sizes(db: apsw.Connection, found: Shape) -> dict[str, int]:

@@ -50,6 +50,16 @@ coalesce((
                  from observations o where o.transmission_id = t.id)) < {keep_from}
       from (select max(o.timestamp) as newest from observations o where o.transmission_id = t.id) l), 0)
 
+-- name: first_id
+select min(id) from transmissions where id > :after
+
+-- name: count_forgotten
+-- how many packets between two ids nobody heard since, and how many of their receptions would be read
+select count(*), coalesce(sum((
+           select count(*) from observations o
+            where o.transmission_id = t.id and o.id > :after_observations and o.id <= :last_observations)), 0)
+  from transmissions t where t.id between :first and :last and {forgotten}
+
 -- name: newer
 -- the keys of an import that begins behind an earlier one: a walk over the whole table would read and count the old ones
 create temp table {walked} (id integer primary key)
