@@ -193,3 +193,12 @@ def test_lifespan_and_websocket_are_answered(db: str) -> None:
     assert sent == ["lifespan.startup.complete", "lifespan.shutdown.complete"]
     with pytest.raises(ValueError, match="websocket"):
         asyncio.run(app({"type": "websocket"}, receive, send))
+
+
+def test_a_ledger_of_a_newer_inchworm_takes_no_verb_and_is_an_answer_all_the_same(db: str) -> None:
+    with writing(db) as connection:
+        connection.execute("update _async_ledger set version = 99")
+    with closing(MigrationsApp(db, authorize=anybody)) as app:
+        status, body, _ = ask(app, "POST", "/migrations/bad/retry", JSON)
+    assert status == 503
+    assert "upgrade inchworm" in body["error"]

@@ -177,6 +177,22 @@ def test_what_can_never_work_is_refused_with_its_reason(indexed: str, other: dic
     assert sentence in sentences(plan, Severity.ERROR)[0]
 
 
+@pytest.mark.parametrize("table", ["transmissions", "main.transmissions", "Transmissions"])
+@pytest.mark.parametrize(
+    "form",
+    [
+        {"update": "update transmissions set nope = 1 where id between :first and :last"},
+        {"compute": LAST_SEEN, "apply": APPLY, "guard": "compare", "relies_on": "nope"},
+    ],
+)
+def test_what_the_database_says_of_a_column_names_the_users_table(
+    indexed: str, table: str, form: dict[str, str]
+) -> None:
+    wrong = inchworm.Backfill(name="typo", table=table, **form)  # type: ignore[arg-type]
+    (sentence,) = sentences(planned(indexed, wrong), Severity.ERROR)
+    assert f"no such column: {table.rpartition('.')[2]}.nope" in sentence
+
+
 def test_an_empty_table_and_a_done_migration_need_no_plan(indexed: str) -> None:
     with writing(indexed) as other:
         other.execute("create table void (id integer primary key, a)")

@@ -82,3 +82,13 @@ def test_a_name_that_leads_to_the_same_file_is_recognised(path: Path, tmp_path: 
         application.execute("select * from t").fetchall()
         with pytest.raises(inchworm.InchwormError):
             connect(tmp_path / "other.db", library="sqlite3")
+
+
+def test_two_libraries_that_have_a_file_open_already_are_refused_a_third_look(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as ours, closing(sqlite3.connect(path)) as theirs:
+        for connection in (ours, theirs):
+            connection.execute("select * from t").fetchall()
+        for wanted in (None, "apsw", "sqlite3"):
+            with pytest.raises(inchworm.UnsafeConnection, match="through two SQLite libraries"):
+                connect(path, library=wanted)
+    assert library_of(path) == "apsw"

@@ -43,7 +43,8 @@ class Runner:
     strict_version: refuse SQLite versions with the WAL-reset bug instead of warning.
     first_rows: rows of the first slice; later ones follow from measured time.
 
-    Raises DefinitionError for a cycle in `after`, a name given twice, or what is no migration.
+    Raises DefinitionError for a cycle in `after`, a name given twice, or what is no migration; ValueError for a number
+    that must be greater than 0; TypeError for a database that is none of the above.
     """
 
     def __init__(
@@ -66,6 +67,9 @@ class Runner:
         clock: Clock | None = None,
         open_with: Callable[[Target], Database] | None = None,
     ) -> None:
+        for name, given in (("first_rows", first_rows), ("lease_s", lease_s)):
+            if given <= 0:
+                raise ValueError(f"{name} is {given}; it must be greater than 0")
         self._clock = clock or SystemClock()
         self._target, self._migrations, self._gate = database, in_order(_checked(migrations)), gate or OpenGate()
         self._open = open_with or (

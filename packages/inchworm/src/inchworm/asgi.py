@@ -15,7 +15,7 @@ from urllib.parse import unquote
 from inchworm import events
 from inchworm.application import request
 from inchworm.clock import Clock
-from inchworm.errors import DatabaseFault, InchwormError, RequestRefused
+from inchworm.errors import InchwormError, RequestRefused
 from inchworm.opening import Target
 from inchworm.states import Verb
 from inchworm.status import TTL_S, MigrationStatus, StatusReader
@@ -133,7 +133,7 @@ class MigrationsApp:
             answer = self._ask(name, verb, by)
         except RequestRefused as refusal:
             return _refusal(404 if "no such migration" in str(refusal) else 409, str(refusal))
-        except DatabaseFault as fault:
+        except InchwormError as fault:  # also a ledger of a newer inchworm
             events.warning("inchworm.request", migration=name, why=str(fault))
             why = "the database could not take the request" if self._hide_errors else str(fault)
             return _refusal(503, why, (b"retry-after", b"1"))

@@ -6,7 +6,7 @@ from inchworm.cursor import Bound
 from inchworm.errors import Busy, DeadlineExceeded, StatementRefused
 from inchworm.keyset import Keyset
 from inchworm.model import Backfill
-from inchworm.ports import Database
+from inchworm.ports import Database, SqlValue
 from inchworm.progress import Total
 
 READ_LIMIT_S = 10.0  # a read that takes longer is stopped; keeps heartbeats inside the lease
@@ -35,9 +35,18 @@ def total_of(source: Database, migration: Backfill, keyset: Keyset, bound: Bound
     try:
         with source.snapshot(limit_s=COUNT_LIMIT_S, stop=stop) as reads:
             row = reads.select(wanted or keyset.count, {} if wanted else params).one()
-        return Total(int(str(row[0])) if row else None)
+        return Total(_whole(row))
     except (DeadlineExceeded, Busy):
         return Total(_estimate(source, migration.table, bound), estimated=True)
+
+
+def _whole(row: tuple[SqlValue, ...] | None) -> int | None:
+    if row is None:
+        return None
+    try:
+        return int(str(row[0]))
+    except ValueError:
+        raise StatementRefused(f"count yields {row[0]!r}; it must yield one whole number") from None
 
 
 def _estimate(source: Database, table: str, bound: Bound) -> int | None:

@@ -17,9 +17,9 @@ class DefinitionChanged(InchwormError):
 
     def __init__(self, name: str) -> None:
         super().__init__(
-            "its definition changed after it had begun; restore the old one, give the new one a new name, "
-            "or ask for `retry`, which starts the new definition from the first key (with guard='frozen' it goes on "
-            "after the cursor, because rows would be changed twice)"
+            "its definition changed after it had begun; restore the old one and ask for `retry`, which goes on after "
+            "the cursor; or give the new one a new name; or ask for `retry` as it is, which starts the new definition "
+            "from the first key (with guard='frozen' after the cursor, because rows would be changed twice)"
         )
         self.name = name
 

@@ -342,9 +342,10 @@ class Statements:
             name = self._spec.index_table + suffix
             kind, _, stored = self._base.objects.get((suffix in TRIGGERS, name.lower()), ("", "", ""))
             if kind and _canonical(stored) != _canonical(text):
+                old = f", or take the old one away, then retry ({away})" if self._has_triggers() else ""
                 raise ValueError(
                     f"there is a {kind} {name} already, and its text is not what this definition would make: give "
-                    f"another index_table, or take the old one away, then retry ({away})"
+                    f"another index_table{old}"
                 )
             (found if kind else missing).append(suffix)
         if found and missing:
@@ -354,6 +355,10 @@ class Statements:
                 f"rest away, then retry ({away})"
             )
         return tuple(found)
+
+    def _has_triggers(self) -> bool:
+        """Whether what is there was an index table once; a table of somebody else's must not be dropped for us."""
+        return any((True, self._spec.index_table.lower() + suffix) in self._base.objects for suffix in TRIGGERS)
 
 
 def difference(spec: IndexTable, what: str, keys: Sequence[Key], then: str) -> str:

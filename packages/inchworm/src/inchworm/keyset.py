@@ -13,10 +13,6 @@ def _tuple(names: Sequence[str]) -> str:
     return names[0] if len(names) == 1 else "(" + ", ".join(names) + ")"
 
 
-def _column(name: str) -> str:
-    return "w.*" if name == "*" else f"w.{quoted(name)}"
-
-
 def _params(prefix: str, columns: Sequence[str], key: Key) -> dict[str, KeyValue]:
     return {f"{prefix}_{at}": value for at, value in zip(range(len(columns)), key, strict=True)}
 
@@ -29,8 +25,12 @@ class Keyset:
     key: tuple[str, ...]
     order: Order = "asc"
 
+    def _column(self, name: str) -> str:
+        table = quoted(self.table.rpartition(".")[2])
+        return f"{table}.*" if name == "*" else f"{table}.{quoted(name)}"
+
     def _fill(self, name: str, **parts: str) -> str:
-        keys = [_column(k) for k in self.key]
+        keys = [self._column(k) for k in self.key]
         return _SQL[name].format(
             table=".".join(quoted(part) for part in self.table.split(".")),
             keys=", ".join(keys),
@@ -41,7 +41,7 @@ class Keyset:
         )
 
     def _compare(self, sign: str, prefix: str, *, alone: bool = False) -> str:
-        columns = _tuple([quoted(k) if alone else _column(k) for k in self.key])
+        columns = _tuple([quoted(k) if alone else self._column(k) for k in self.key])
         return f"{columns} {sign} {_tuple([f':{prefix}_{at}' for at in range(len(self.key))])}"
 
     @property
@@ -81,7 +81,7 @@ class Keyset:
 
     def touch(self, columns: Sequence[str]) -> str:
         """The key and these columns (`*`: all) of the rows between `:low_*` and `:high_*`."""
-        chosen = ", ".join(_column(c) for c in columns)
+        chosen = ", ".join(self._column(c) for c in columns)
         return self._fill("touch", columns=chosen, conditions=self._between())
 
     def range_params(self, first: Key, last: Key) -> dict[str, KeyValue]:

@@ -40,6 +40,7 @@ Transform = Callable[[Sequence[Row]], Iterable[Row | Skip]]
 ApplyCall = Callable[[Turn, Sequence[Row]], int]
 
 _NAME = re.compile(r"[A-Za-z_][\w.:-]{0,199}")
+NAME_HELP = "a name is a letter followed by up to 199 letters, digits or _ . : -"
 
 GUARD_HELP = (
     "a row may change between compute and apply, so say why nothing is lost: give apply a condition on the column it "
@@ -89,7 +90,7 @@ class Backfill:
     source: Any = field(default=None, compare=False)
     order: Order = "asc"
     verify: str | None = None
-    after: tuple[str, ...] = ()
+    after: str | tuple[str, ...] = ()
     count: str | int | None = None
     on_quarantine: Literal["failed", "done"] = "failed"
     version: str = ""
@@ -119,13 +120,15 @@ class Backfill:
 
     def _check_form(self) -> None:
         if not _NAME.fullmatch(self.name):
-            raise self._refused("a name is a letter followed by up to 199 letters, digits or _ . : -")
+            raise self._refused(NAME_HELP)
         if not self.keys:
             raise self._refused("key names no column")
         if self.order not in ("asc", "desc"):
             raise self._refused(f"order={self.order!r}; it is 'asc' or 'desc'")
         if self.on_quarantine not in ("failed", "done"):
             raise self._refused(f"on_quarantine={self.on_quarantine!r}; it is 'failed' or 'done'")
+        if isinstance(self.count, int) and self.count < 0:
+            raise self._refused(f"count={self.count}; rows are counted from 0")
         if self.name in self.after:
             raise self._refused("it cannot come after itself")
         if (self.update is None) == (self.apply is None):
@@ -149,7 +152,7 @@ class Backfill:
         if self.guard is Guard.COMPARE and not self.relies_on:
             raise self._refused("guard='compare' needs relies_on: the columns (or a SELECT) that compute relied on")
         if self.guard in (Guard.COMPARE, Guard.REREAD) and self.source is not None:
-            raise self._refused(f"guard={self.guard!r} cannot read a second database inside the turn; use frozen")
+            raise self._refused(f"guard='{self.guard}' cannot read a second database inside the turn; use frozen")
 
     def _check_key_stays(self) -> None:
         if self.source is not None:
@@ -211,11 +214,15 @@ class IndexBuild:
 
     name: str
     create: str
-    after: tuple[str, ...] = ()
+    after: str | tuple[str, ...] = ()
     lock_s: float = 5.0
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "after", (self.after,) if isinstance(self.after, str) else tuple(self.after))
+        if not _NAME.fullmatch(self.name):
+            raise DefinitionError(f"{self.name}: {NAME_HELP}")
+        if self.lock_s <= 0:
+            raise DefinitionError(f"{self.name}: lock_s is {self.lock_s}; it must be greater than 0")
         words = [w.lower() for w in normalised(self.create).split()[:3]]
         if words[:2] != ["create", "index"] and words != ["create", "unique", "index"]:
             raise DefinitionError(f"{self.name}: create is not a CREATE INDEX statement: {self.create[:80]}")
@@ -272,7 +279,7 @@ class IndexTable:
     columns: str | tuple[str, ...]
     index_table: str
     key: str | tuple[str, ...] = "id"
-    after: tuple[str, ...] = ()
+    after: str | tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for attribute in ("columns", "key", "after"):
@@ -285,7 +292,7 @@ class IndexTable:
         columns, keys = [c.lower() for c in self.columns], [k.lower() for k in self.keys]
         table, made = self.table.lower(), self.index_table.lower()
         refusals = (
-            (not _NAME.fullmatch(self.name), "a name is a letter followed by up to 199 letters, digits or _ . : -"),
+            (not _NAME.fullmatch(self.name), NAME_HELP),
             (not columns or not keys, "columns and key name one column each at least"),
             (len(set(columns)) < len(columns) or len(set(keys)) < len(keys), "a column is named twice"),
             (set(columns) <= set(keys), "all its columns are of the key, which has an index already"),

@@ -33,6 +33,11 @@ def served_by(target: Target, driver: str | None) -> tuple[bool, Target]:
         raise ValueError(f"driver={driver!r}; it is one of {', '.join(DRIVERS)}")
     if isinstance(target, str) and not is_postgres(target) and (url := _URL.match(target)):
         raise DatabaseBroken(f"{url['scheme']}://… is no database that inchworm opens: {_written_as(url['scheme'])}")
+    if hasattr(target, "cursor") or not (callable(target) or isinstance(target, str | os.PathLike)):
+        raise TypeError(
+            f"{type(target).__module__}.{type(target).__qualname__} is no path, no postgresql:// URL and no function "
+            f"that opens a connection; inchworm opens and closes two of its own: give lambda: sqlite3.connect(…)"
+        )
     if driver is not None or not callable(target):
         return driver == "postgres" or is_postgres(target), target
     first = target()

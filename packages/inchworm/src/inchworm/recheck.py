@@ -13,10 +13,12 @@ from inchworm.keyset import Keyset
 from inchworm.model import Backfill, IndexTable, Migration
 from inchworm.opening import Target, open_reader
 from inchworm.ports import Database
-from inchworm.verify import Checked, Verifier, selected
+from inchworm.states import Status
+from inchworm.verify import RETRY, Checked, Verifier, selected
 
 SLICE_LIMIT_S = 10.0
 EVERY = 1 << 62  # no limit
+NEW_NAME = "then mend them with a migration of a new name, because one that is done never runs again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +98,8 @@ def _selected(db: Database, walk: Keyset, check: str, clock: Clock, stop: StopLi
 
 
 def _walk(migration: Backfill, source: Database, db: Database, clock: Clock, stop: StopLike) -> None:
-    verifier = Verifier(migration, source, db, clock, _aside(db, migration.name))
+    aside, is_done = _recorded(db, migration.name)
+    verifier = Verifier(migration, source, db, clock, aside, NEW_NAME if is_done else RETRY)
     if not verifier.in_slices:
         verifier.whole(stop)
         return
@@ -112,11 +115,13 @@ def _walk(migration: Backfill, source: Database, db: Database, clock: Clock, sto
             checked = replace(checked, size=pace.halved(checked.size))
 
 
-def _aside(db: Database, name: str) -> set[Key]:
+def _recorded(db: Database, name: str) -> tuple[set[Key], bool]:
+    """The keys in quarantine, and whether the migration is done."""
     with db.snapshot() as reads:
         if not ledger.exists(reads, db) or not ledger.is_ours(reads, db):
-            return set()
-        return {row.key for row in ledger.quarantined(reads, name, most=EVERY)}
+            return set(), False
+        done = any(entry.name == name and entry.status is Status.DONE for entry in ledger.entries(reads))
+        return {row.key for row in ledger.quarantined(reads, name, most=EVERY)}, done
 
 
 def _bound(source: Database, migration: Backfill) -> Bound | None:

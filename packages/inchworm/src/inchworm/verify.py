@@ -15,6 +15,7 @@ from inchworm.statement import parameters
 FIRST_ROWS = 1_000
 MOST_ROWS = 50_000
 SHOWN_KEYS = 5
+RETRY = "then retry"
 READ_LIMIT_S = 10.0  # of a slice; as `bounds.READ_LIMIT_S`
 
 
@@ -28,10 +29,13 @@ class Checked:
 
 
 class Verifier:
-    """`aside`: quarantined keys, known to be wrong and not reported again."""
+    """`aside`: quarantined keys, known to be wrong and not reported again. `then`: what mends the rows it finds."""
 
-    def __init__(self, migration: Backfill, source: Database, target: Database, clock: Clock, aside: set[Key]) -> None:
+    def __init__(
+        self, migration: Backfill, source: Database, target: Database, clock: Clock, aside: set[Key], then: str = RETRY
+    ) -> None:
         self._migration, self._source, self._target, self._clock = migration, source, target, clock
+        self._then = then
         self._keyset = Keyset(migration.table, migration.keys, migration.order)
         self._sql, self._aside = migration.verify or "", aside
 
@@ -72,7 +76,7 @@ class Verifier:
             shown = ", ".join(str(row[0] if width == 1 else row[:width]) for row in left[:SHOWN_KEYS])
             raise VerificationFailed(
                 f"verify still selects rows, among them {shown}; if a process that does not maintain the new value "
-                f"wrote them, stop it; then retry"
+                f"wrote them, stop it; {self._then}"
             )
 
 

@@ -321,7 +321,8 @@ class Walk:
         if counts.quarantined and self._migration.on_quarantine == "failed":
             first = self._patiently(partial(self._quarantined, 1))
             shown = f"; key {', '.join(map(str, first[0].key))}: {first[0].error}" if first else ""
-            raise RowRefused(f"{counts.quarantined} rows could not be changed{shown}")
+            rows = "1 row" if counts.quarantined == 1 else f"{counts.quarantined} rows"
+            raise RowRefused(f"{rows} could not be changed{shown}")
 
 
 class _Beating:

@@ -176,6 +176,16 @@ def test_what_can_never_work_is_refused_with_its_reason(indexed: str, other: dic
     assert sentence in sentences(plan, Severity.ERROR)[0]
 
 
+def test_what_the_database_says_of_a_column_names_the_users_table(indexed: str) -> None:
+    wrong = inchworm.Backfill(
+        name="typo",
+        table="transmissions",
+        update="update transmissions set nope = 1 where id between :first and :last",
+    )
+    (sentence,) = sentences(planned(indexed, wrong), Severity.ERROR)
+    assert "column transmissions.nope does not exist" in sentence
+
+
 def test_the_forecast_is_recorded_and_stands_in_the_report(indexed: str) -> None:
     migration = backfill()
     plan = plan_migrations(indexed, [migration], stall_budget_ms=PATIENT_MS)

@@ -16,7 +16,7 @@ def ensure(db: Database, now: str) -> None:
     with db.snapshot() as reads:
         present = {row[0] for row in reads.select(schema["tables"], {}).rows}
         found = _version(reads) if "_async_ledger" in present else None
-    if found == VERSION:
+    if found == VERSION and "_async_migrations" in present:
         return
     with db.turn(limit_s=5.0) as turn:
         definitions = [line.partition("--")[0].strip() for line in schema["definitions"].splitlines()]

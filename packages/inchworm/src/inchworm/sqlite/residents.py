@@ -35,7 +35,15 @@ def resident(path: str | os.PathLike[str]) -> str | None:
 
 
 def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> str:
-    """The library to open a file with. Raises UnsafeConnection when the wanted one would be the second on the file."""
+    """The library to open a file with. Raises UnsafeConnection when two have it open or the wanted one would be second.
+
+    An application that opens the file behind our back, after we did, is thus refused its next run, request or reader.
+    """
+    if _libraries(path) > 1:
+        raise UnsafeConnection(
+            f"{os.fspath(path)} is open in this process through two SQLite libraries (sqlite3 and apsw) already, which "
+            f"drop each other's locks and can corrupt it. Open it through one of them everywhere (driver=, or a factory)"
+        )
     there = resident(path)
     if wanted is None:
         return there or preferred
@@ -49,12 +57,21 @@ def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> 
 
 
 def _is_mapped(path: str | os.PathLike[str]) -> bool:
+    return bool(_mapped(path))
+
+
+def _libraries(path: str | os.PathLike[str]) -> int:
+    """How many map the beginning of the log index: each library does so once, whatever the number of connections."""
+    return sum(int(line.split()[2], 16) == 0 for line in _mapped(path))
+
+
+def _mapped(path: str | os.PathLike[str]) -> list[str]:
     try:
         maps = MAPS.read_text(errors="surrogateescape")
     except OSError:
-        return False
+        return []
     name = os.path.realpath(path) + "-shm"
-    return any(line.endswith(name) for line in maps.splitlines())
+    return [line for line in maps.splitlines() if line.endswith(name)]
 
 
 def _apsw_may_have(path: str | os.PathLike[str]) -> bool:

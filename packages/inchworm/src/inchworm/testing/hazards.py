@@ -262,7 +262,7 @@ def a_full_disk(trial: Trial) -> None:
         if what == "begin" and full_at == float("inf") and trial.slices(path) > 0:
             trial.ground.fill(opened[0], full=True)
             full_at = clock.monotonic()
-        if what == "apply" and full_at <= clock.monotonic() < full_at + 1.0:
+        if what in ("apply", "commit") and full_at <= clock.monotonic() < full_at + 1.0:
             raise DiskFull("database or disk is full")  # also when this update would not have needed a page
 
     def look() -> None:
