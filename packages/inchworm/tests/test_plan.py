@@ -1,6 +1,7 @@
 """Plans look without touching: refuse what grows with the table, name the index, forecast the rest."""
 
-from collections.abc import Sequence
+import sqlite3
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -231,11 +232,62 @@ def test_triggers_and_foreign_keys_that_multiply_writes_are_said(indexed: str) -
             "create trigger on_hash after update of hash on transmissions begin insert into log values (2); end"
         )
         other.execute("create trigger on_new after insert on transmissions begin insert into log values (3); end")
-        other.execute("create table child (a text references transmissions(last_seen))")
     warnings = sentences(planned(indexed, backfill()), Severity.WARNING)
     assert [w for w in warnings if "trigger" in w] == ["trigger on_seen on transmissions runs for each changed row"]
-    assert any("child has a foreign key" in w for w in warnings)
+    referenced(indexed)
+    warnings = sentences(plan_migrations(checking(indexed), [RENAME]).migrations[0], Severity.WARNING)
+    assert "child has a foreign key to transmissions.hash, which is looked up for each row" in warnings
+    assert not any("points at" in w for w in warnings), "it is checked"
     assert rows(indexed, "select count(*) from log") == [(0,)]
+
+
+RENAME = inchworm.Backfill(
+    name="rename",
+    table="transmissions",
+    update="update transmissions set hash = 'x' || hash where id between :first and :last",
+)
+DELETE = "delete from transmissions where id between :first and :last"
+OFF = "by a foreign key, and the connection that writes has foreign_keys off, SQLite's default"
+
+
+def referenced(db: str) -> None:
+    with writing(db) as other:
+        other.execute("create unique index tx_hash on transmissions (hash)")
+        other.execute("create table child (id integer primary key, tx text references transmissions(hash))")
+        other.execute(MANY.format(n=ROWS) + "insert into child (tx) select null from n")
+
+
+def checking(db: str) -> Callable[[], sqlite3.Connection]:
+    def connect() -> sqlite3.Connection:
+        connection = sqlite3.connect(db, check_same_thread=False)
+        connection.execute("pragma foreign_keys = on")
+        return connection
+
+    return connect
+
+
+@pytest.mark.parametrize(
+    ("table", "statement", "said"),
+    [
+        ("transmissions", RENAME.update, "child points at transmissions"),
+        (
+            "transmissions",
+            "delete from transmissions where id between :first and :last",
+            "child points at transmissions",
+        ),
+        ("child", "update child set tx = '?' where id between :first and :last", "child.tx points at transmissions"),
+        ("transmissions", "update transmissions set last_seen = '1' where id between :first and :last", None),
+        ("child", "delete from child where id between :first and :last", None),
+    ],
+)
+def test_foreign_keys_that_nobody_checks_are_said_where_a_statement_could_break_them(
+    indexed: str, table: str, statement: str, said: str | None
+) -> None:
+    referenced(indexed)
+    plan = planned(indexed, inchworm.Backfill(name="m", table=table, update=statement))
+    assert not plan.refused
+    warnings = [w for w in sentences(plan, Severity.WARNING) if "foreign key" in w]
+    assert warnings == ([f"{said} {OFF}: nothing is checked or cascades"] if said else [])
 
 
 def test_a_function_as_apply_is_not_called(indexed: str) -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from inchworm.statement import (
     changes_what_it_matches,
+    deletes_from,
     numbered,
     orders_its_own_column,
     parameters,
@@ -88,6 +89,19 @@ def test_numbered_picks_the_columns_that_the_statement_uses() -> None:
 )
 def test_the_table_that_a_statement_writes_to_is_found(sql: str, target: tuple[str | None, str] | None) -> None:
     assert target_of(sql) == target
+
+
+@pytest.mark.parametrize(
+    ("sql", "table"),
+    [
+        ("delete from main.T where id = :id", "t"),
+        ("with old as (select 1) delete from t where id in old", "t"),
+        ("update t set a = 1", None),
+        ("insert into t select 1 from (select 'delete from u')", None),
+    ],
+)
+def test_the_table_that_a_delete_empties_is_found(sql: str, table: str | None) -> None:
+    assert deletes_from(sql) == table
 
 
 def test_an_update_that_may_ignore_is_an_update_of_its_table() -> None:

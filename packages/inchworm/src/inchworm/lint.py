@@ -17,7 +17,7 @@ from inchworm.model import Backfill, IndexBuild, IndexTable
 from inchworm.ports import Params
 from inchworm.progress import Total
 from inchworm.sampling import Samples
-from inchworm.statement import tokens, update_shape
+from inchworm.statement import deletes_from, tokens, update_shape
 
 SMALL_TABLE = 1_000  # rows: scanning fewer costs less than looking for an index
 BUILD_S_PER_ROW = Range(0.8e-6, 1.5e-6, 4e-6)  # measured: 1.6-2.7 s for 1.5 million rows
@@ -78,6 +78,8 @@ class Table(Protocol):
     @property
     def children(self) -> tuple[tuple[str, str], ...]: ...
     @property
+    def parents(self) -> tuple[tuple[str, str], ...]: ...
+    @property
     def rows(self) -> int | None: ...
 
 
@@ -88,6 +90,8 @@ class Schema(Protocol):
     def with_index(self, create: str, sql: str, params: Params) -> tuple[str, ...] | None: ...
     @property
     def builds_block(self) -> bool: ...
+    @property
+    def checks_keys(self) -> bool: ...
 
 
 def lint(facts: Facts, keyed: Schema, target: Schema) -> Linted:
@@ -103,6 +107,7 @@ def lint(facts: Facts, keyed: Schema, target: Schema) -> Linted:
     found += _few_rows(facts)
     found += _not_sampled(facts)
     found += _multiplied(facts, target)
+    found += () if target.checks_keys else _unchecked(facts, target)
     return Linted(tuple(found), measured)
 
 
@@ -222,9 +227,27 @@ def _multiplied(facts: Facts, target: Schema) -> Iterator[Finding]:
                 todo = "its time is in the forecast, what it writes elsewhere is not"
                 yield Finding(Severity.WARNING, facts.migration.name, sentence, todo)
         for child, column in table.children:
-            if column in shape.columns:
+            if column in shape.columns and target.checks_keys:
                 sentence = f"{child} has a foreign key to {shape.table}.{column}, which is looked up for each row"
                 yield Finding(Severity.WARNING, facts.migration.name, sentence, f"index the key in {child}")
+
+
+def _unchecked(facts: Facts, target: Schema) -> Iterator[Finding]:
+    """Foreign keys that a statement could break, on a connection that does not check them."""
+    for sql in facts.migration.statements:
+        shape, emptied = update_shape(sql), deletes_from(sql)
+        name, set_ = (shape.table, shape.columns) if shape is not None else (emptied, ())
+        table = None if name is None else target.table(name)
+        if table is None:
+            continue
+        said = [f"{child} points at {name}" for child, to in table.children if emptied or to in set_]
+        said += [f"{name}.{column} points at {parent}" for column, parent in table.parents if column in set_]
+        for each in dict.fromkeys(said):
+            yield Finding(Severity.WARNING, facts.migration.name, f"{each} by a foreign key, {_NOT_CHECKED}", _CHECK)
+
+
+_NOT_CHECKED = "and the connection that writes has foreign_keys off, SQLite's default: nothing is checked or cascades"
+_CHECK = "give a connection factory that switches them on, or look afterwards: pragma foreign_key_check"
 
 
 def _fires(trigger: str, columns: Sequence[str]) -> bool:

@@ -75,7 +75,8 @@ class Backfill:
     count: rows_total, as a SELECT or a number, when counting the table would cost too much.
     on_quarantine: whether rows that could not be changed let it end as "failed" or as "done".
 
-    Raises DefinitionError.
+    SQLite checks foreign keys, and cascades, only where the connection says `pragma foreign_keys = on`, which a
+    connection factory can and a bare path does not. Raises DefinitionError.
     """
 
     name: str

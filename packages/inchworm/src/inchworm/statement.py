@@ -99,6 +99,12 @@ def target_of(sql: str) -> tuple[str | None, str] | None:
     return None
 
 
+def deletes_from(sql: str) -> str | None:
+    """The table that a single DELETE (also behind WITH) empties, in lower case, or None when it is something else."""
+    rest = _top_level_from(list(tokens(sql)), "delete")
+    return rest[_target(rest)].text if rest is not None and len(rest) > 1 else None
+
+
 def _target(rest: Sequence[Token]) -> int:
     """The place of the table's own name after UPDATE, INSERT, REPLACE or DELETE."""
     at = 1

@@ -24,6 +24,7 @@ class Relation:
     children: tuple[tuple[str, str], ...]
     rows: int | None
     rowid_key: str | None = None
+    parents: tuple[tuple[str, str], ...] = ()  # not asked for: PostgreSQL always checks them
 
 
 def spelled(table: str) -> str:

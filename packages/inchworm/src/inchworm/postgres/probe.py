@@ -66,6 +66,7 @@ class PostgresProbe:
 
     meter = ROWS_AND_PAGES
     builds_block = False
+    checks_keys = True
     wal = True
     page_bytes = 512  # the log is measured; the ledger's part of a turn is about two records of this size
 

@@ -17,6 +17,14 @@ select name, sql from sqlite_master where type = 'trigger' and lower(tbl_name) =
 select m.name, lower(coalesce(f."to", '')) from sqlite_master m, pragma_foreign_key_list(m.name) f
 where m.type = 'table' and lower(f."table") = lower(:table)
 
+-- name: parents
+-- columns of this table that are foreign keys, with the table that each points at
+select lower("from"), "table" from pragma_foreign_key_list(:table, :schema)
+
+-- name: foreign_keys
+-- whether a connection checks them; off unless it was told otherwise (https://www.sqlite.org/foreignkeys.html 2)
+pragma foreign_keys
+
 -- name: count
 -- under a short limit
 select count(*) from {table}

@@ -40,6 +40,7 @@ class Table:
     indexes: tuple[tuple[str, tuple[str, ...]], ...]
     triggers: tuple[tuple[str, str], ...]
     children: tuple[tuple[str, str], ...]
+    parents: tuple[tuple[str, str], ...]
     rows: int | None
 
 
@@ -55,6 +56,11 @@ class SqliteProbe:
     def blind(self) -> str | None:
         """Steps are always counted."""
         return None
+
+    @property
+    def checks_keys(self) -> bool:
+        """Whether the connection that writes checks foreign keys."""
+        return bool(_number(self._db.writer.run(SQL["foreign_keys"]).one()))
 
     @property
     def page_bytes(self) -> int:
@@ -100,6 +106,7 @@ class SqliteProbe:
             )
             triggers = reads.select(SQL["triggers"], {"table": bare}).rows
             children = reads.select(SQL["children"], {"table": bare}).rows
+            parents = reads.select(SQL["parents"], where).rows
         return Table(
             bare,
             tuple(str(r[0]).lower() for r in columns),
@@ -107,6 +114,7 @@ class SqliteProbe:
             indexes,
             tuple((str(n), str(text)) for n, text in triggers),
             tuple((str(child), str(column)) for child, column in children),
+            tuple((str(column), str(parent)) for column, parent in parents),
             self.rows_in(name),
         )
 
