@@ -164,7 +164,10 @@ def test_a_running_writer_does_the_work_and_the_command_waits_for_it(place: Plac
 
 def test_without_waiting_the_command_leaves_a_request_that_the_next_writer_takes_up(place: Place) -> None:
     ended = place.run("import", str(place.source), "--no-wait")
-    assert (ended.returncode, ended.stdout) == (0, "import 1 is asked for\n")
+    assert (ended.returncode, ended.stdout) == (
+        0,
+        "import 1 is asked for; no writer runs now, the next one takes it up\n",
+    )
     place.writer()
     place.wait_for_state("done")
     place.check()
@@ -227,6 +230,15 @@ def test_a_command_that_is_interrupted_says_so_and_the_same_command_continues(lo
     tables = {table["table"]: table["rowsRead"] for table in json.loads(ended.stdout)["tables"]}
     assert tables["observations"] == LONG, "the report is that of the import which was interrupted"
     long_place.check()
+
+
+def test_an_interrupted_command_says_that_the_running_writer_goes_on(long_place: Place) -> None:
+    long_place.writer()
+    command = long_place.start("import", str(long_place.source))
+    long_place.wait_for_rows(1_000)
+    assert stop(command, signal.SIGINT) == "hopscope: stopped (SIGINT); the writer goes on with import 1\n"
+    assert command.returncode == 1
+    long_place.wait_for_state("done")
 
 
 def test_a_source_that_vanishes_fails_the_import_with_its_name_and_a_retry_goes_on(long_place: Place) -> None:

@@ -39,6 +39,33 @@ def test_a_failure_that_was_acknowledged_says_so_until_it_is_retried(database: s
     lines = {line.split()[0]: line for line in run(main, ["migrations"]).output.splitlines()}
     assert "failed, acknowledged" in lines["one_v1"]
     assert "acknowledged" not in lines["two_v1"]
-    assert "no room" in lines["one_v1"]
+    assert "no room" in lines["one_v1:"]
     assert run(main, ["migrations", "retry", "one_v1"]).exit_code == 0
     assert "acknowledged" not in run(main, ["migrations"]).output
+
+
+def test_without_a_database_the_way_to_one_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPSCOPE_DATABASE", str(tmp_path / "none.db"))
+    for arguments in ([], ["--json"], ["pause", "one_v1"]):
+        ended = CliRunner().invoke(main, ["migrations", *arguments])
+        assert (ended.exit_code, ended.output) == (
+            78,
+            f"hopscope: there is no database {tmp_path / 'none.db'} yet: "
+            "a writer (hopscope serve, ingest or import) makes it\n",
+        )
+
+
+def test_on_a_narrow_terminal_no_number_is_broken_and_no_error_is_cut(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    db = connection.open_writer(database)
+    said = "a long story of what went wrong, told to the very end, because the end names the cause"
+    db.execute(
+        "update _async_migrations set rows_processed = 1234567, rows_total = 7654321, error = ? where name = 'one_v1'",
+        (said,),
+    )
+    db.close()
+    output = CliRunner().invoke(main, ["migrations"]).output
+    assert "1,234,567 / 7,654,321" in output
+    assert f"one_v1: {said}" in output.splitlines()

@@ -14,7 +14,10 @@ from corescope_file import CoreScopeFile
 from import_rig import Importing
 
 from hopscope.cli.root import main
+from hopscope.migrations import report
+from hopscope.migrations.corescope_values import Refusal
 from hopscope.store import connection, schema
+from hopscope.store.lock import WriterLock
 from meshwire import encode
 
 ACK = encode.frame(1, 3, encode.ack(b"\1\0\0\0"))
@@ -116,3 +119,30 @@ def test_what_a_file_lacks_is_named(tmp_path: Path, bring: Importing) -> None:
     )
     (tmp_path / "nothing.db").touch()
     assert bring(tmp_path / "nothing.db").error == "this is no CoreScope database: it has no table transmissions"
+
+
+def test_a_refused_file_is_told_by_one_sentence_and_no_empty_table(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOPSCOPE_DATABASE", str(tmp_path / "hopscope.db"))
+    (tmp_path / "nothing.db").touch()
+    ended = CliRunner().invoke(main, ["import", str(tmp_path / "nothing.db")])
+    why = "this is no CoreScope database: it has no table transmissions"
+    assert ended.exit_code == 1
+    assert ended.stdout == f"import 1 of {tmp_path / 'nothing.db'}: refused ({why})\n"
+    assert ended.stderr.splitlines()[-1] == f"hopscope: {why}"
+
+
+def test_a_request_says_who_takes_it_up(good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPSCOPE_DATABASE", str(tmp_path / "hopscope.db"))
+    ended = CliRunner().invoke(main, ["import", "--no-wait", str(good)])
+    assert ended.stdout == "import 1 is asked for; no writer runs now, the next one takes it up\n"
+    with WriterLock.acquire(str(tmp_path / "hopscope.db")):
+        ended = CliRunner().invoke(main, ["import", "--no-wait", str(good)])
+    assert ended.stdout == "import 1 is asked for; the running writer takes it up\n"
+
+
+def test_every_reason_of_the_quarantine_is_said_in_words(source: CoreScopeFile, bring: Importing) -> None:
+    assert set(report.EXPLAINED) == set(Refusal)
+    source.transmission("zz", "2026-05-17T06:40:00Z")
+    assert "not_hex: its raw_hex is not whole bytes in hex" in report.as_text(bring(source.path))

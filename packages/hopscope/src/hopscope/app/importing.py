@@ -24,6 +24,8 @@ from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
 
 LOOK_S = 0.5
 ENDED = frozenset({"done", "failed", "cancelled", "refused"})
+LATER = "import {} goes on with the next writer, or with the same command"
+MEANWHILE = "the writer goes on with import {}"
 WRITER_GONE_S = 5.0  # a supervisor starts it again; after so long without one, say so
 ASK_PATIENCE_S = 120.0  # a request is one row: a database that a stranger keeps locked is asked again until then
 
@@ -53,7 +55,8 @@ def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Lo
                 return _bring_here(settings, path, stop, on_look)
         except WriterAlive:
             number = ask_only(settings, path, stop)
-            return _follow(settings.database, number, stop, on_look, why_gone=_Writer(settings.database).why_gone)
+            why_gone = _Writer(settings.database).why_gone
+            return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=MEANWHILE)
 
 
 def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
@@ -76,7 +79,7 @@ def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
 def _bring_here(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
     number = ask_only(settings, path, stop)
     with _working(settings, stop) as why_gone:
-        return _follow(settings.database, number, stop, on_look, why_gone=why_gone)
+        return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=LATER)
 
 
 @contextmanager
@@ -118,7 +121,13 @@ class _Writer:
 
 
 def _follow(
-    database: str, number: int, stop: StopToken, on_look: Callable[[Look], None], *, why_gone: Callable[[], str | None]
+    database: str,
+    number: int,
+    stop: StopToken,
+    on_look: Callable[[Look], None],
+    *,
+    why_gone: Callable[[], str | None],
+    goes_on: str,
 ) -> Look:
     db = connection.open_reader(database)
     try:
@@ -129,9 +138,9 @@ def _follow(
             if look.job.state in ENDED:
                 return look
             if stop.is_set():
-                raise ImportStopped(f"stopped ({stop.reason}); import {number} goes on with the next writer")
+                raise ImportStopped(f"stopped ({stop.reason}); {goes_on.format(number)}")
             if gone is not None:
-                raise ImportStopped(f"{gone}; import {number} goes on with the next writer, or with the same command")
+                raise ImportStopped(f"{gone}; {LATER.format(number)}")
             stop.wait(LOOK_S)
     finally:
         db.close()

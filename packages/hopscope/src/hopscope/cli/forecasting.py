@@ -53,7 +53,7 @@ def forecast_text(found: Forecast) -> str:
         f"  time        about {_duration(found.seconds)}, twice that beside live traffic and readers",
         f"  disk        {found.bytes_needed // MIB:,} MB more; {found.bytes_free // MIB:,} MB are free, of which "
         f"{DISK_FLOOR_BYTES // MIB} MB are left alone",
-        f"  log (WAL)   up to {max(found.wal_bytes // MIB, 1)} MB",
+        f"  log (WAL)   up to {max(-(-found.wal_bytes // MIB), 1)} MB",
         f"  lock        held for at most {found.longest_hold_s * 1000:.0f} ms at a time",
         "",
         "the file is only read; to go back, keep using it",

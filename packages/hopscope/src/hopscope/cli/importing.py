@@ -22,6 +22,7 @@ from hopscope.migrations import report
 from hopscope.migrations.forecast import forecast
 from hopscope.store.corescope import SourceError, is_hopscope
 from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
+from hopscope.store.lock import writer_alive
 from hopscope.store.schema import SchemaError
 
 FILE = click.argument(
@@ -47,8 +48,11 @@ def import_file(choice: Choice, *, source: Path, as_json: bool, no_wait: bool) -
     with told(UnsupportedDatabase, SchemaError, failure=MustChange), told(StoreUnavailable):
         if no_wait:
             number = importing.ask_only(settings, source, stop)
+            who = "the running writer" if writer_alive(settings.database) else "no writer runs now, the next one"
             click.echo(
-                json.dumps({"import": number, "state": "requested"}) if as_json else f"import {number} is asked for"
+                json.dumps({"import": number, "state": "requested"})
+                if as_json
+                else f"import {number} is asked for; {who} takes it up"
             )
             return
         with told(ImportStopped), _Bars(enabled=not as_json) as bars:

@@ -19,6 +19,7 @@ from hopscope.store.connection import DatabaseMissing
 from hopscope.store.errors import StoreUnavailable
 from inchworm import Verb
 
+BAR = 10  # columns; the longest name, a state and two numbers of seven digits leave that of eighty
 COLOURS = {"done": "green", "running": "cyan", "verifying": "cyan", "failed": "red", "cancelled": "yellow"}
 
 
@@ -39,6 +40,9 @@ def migrations(choice: Choice, *, as_json: bool) -> None:
         click.echo("no migration has run in this database")
     else:
         Console().print(_table(rows))
+        for name, why in ((str(row["name"]), row.get("error") or row.get("reason")) for row in rows):
+            if why:
+                click.echo(f"{name}: {why}")
 
 
 def _verb_command(verb: Verb) -> click.Command:
@@ -68,16 +72,15 @@ def _rows(database: str) -> Sequence[dict[str, Any]]:
 
 def _table(rows: Sequence[dict[str, Any]]) -> Table:
     table = Table(box=None, pad_edge=False)
-    for title in ("migration", "state", "", "rows", "why"):
-        table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=title in ("migration", "state"))
+    for title in ("migration", "state", "", "rows"):
+        table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=True)
     for row in rows:
         status, done, total = str(row["status"]), row["rows_processed"] or 0, row["rows_total"]
         table.add_row(
             Text(str(row["name"])),
             Text(status, style=COLOURS.get(status, "")) + (", acknowledged" if _seen(row) else ""),
-            ProgressBar(total=total or 1, completed=done if total else float(status == "done"), width=20),
+            ProgressBar(total=total or 1, completed=done if total else float(status == "done"), width=BAR),
             f"{done:,}" if total is None else f"{done:,} / {total:,}",
-            Text(str(row.get("error") or row.get("reason") or "")),
         )
     return table
 

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from hopscope.migrations.corescope_import import NOTES
+from hopscope.migrations.corescope_values import Refusal
 from hopscope.migrations.derived import FIRST_NAMES
-from hopscope.store.import_turns import PAST_RETENTION
 from hopscope.store.imports import Import, TableCount
 
 Row = Mapping[str, Any]
@@ -102,6 +102,8 @@ def _table(table: TableCount, *, ended: bool) -> dict[str, Any]:
 def as_text(job: Import) -> str:
     """The report for people."""
     lines = [f"import {job.id} of {job.path}: {job.state}" + (f" ({job.error})" if job.error else "")]
+    if not job.tables:
+        return lines[0] + "\n"
     head = f"{'table':<18}{'rows read':>12}{'imported':>12}{'merged':>12}{'quarantined':>13}{'vanished':>10}"
     lines += ["", head, "-" * len(head)]
     for table in job.tables:
@@ -114,13 +116,26 @@ def as_text(job: Import) -> str:
     return "\n".join(lines) + "\n"
 
 
-# reasons that say nothing against a row
-EXPLAINED = {PAST_RETENTION: "last heard before the time that retention_days keeps; no record is kept"}
+# what a word of the quarantine says of a row
+EXPLAINED = {
+    Refusal.NO_FRAME: "its raw_hex is empty",
+    Refusal.NOT_HEX: "its raw_hex is not whole bytes in hex",
+    Refusal.FRAME_TOO_LONG: "its frame is longer than 255 bytes",
+    Refusal.BAD_FRAME: "its frame breaks a rule of the protocol",
+    Refusal.BAD_TIME: "it has no time, or one before 2000 or more than a day ahead",
+    Refusal.BAD_PATH: "its path_json is no list of hops, and it has no frame of its own",
+    Refusal.NO_TRANSMISSION: "its transmission is not in the file",
+    Refusal.TRANSMISSION_REFUSED: "its transmission was refused, for a reason of this list",
+    Refusal.PAST_RETENTION: "last heard before the time that retention_days keeps; no record is kept",
+    Refusal.BAD_OBSERVER: "its observer is neither 64 hex digits nor a plain word",
+    Refusal.BAD_KEY: "its public key is not 64 hex digits",
+    Refusal.NO_NEIGHBOUR: "one of its ends is not known",
+}
 
 
 def _why(job: Import) -> list[str]:
     quarantined = [
-        f"  {count:>10,}  {reason}" + (f": {EXPLAINED[reason]}" if reason in EXPLAINED else "")
+        f"  {count:>10,}  {reason}" + (f": {EXPLAINED[Refusal(reason)]}" if reason in set(Refusal) else "")
         for reason, count in job.reasons
     ]
     left = [f"  {table.name}: {table.left_out}" for table in job.tables if table.left_out is not None]

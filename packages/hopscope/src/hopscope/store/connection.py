@@ -20,6 +20,9 @@ CACHE_KIB = 16 * 1024  # per connection; a reader process has a handful and stay
 class DatabaseMissing(Exception):
     """There is no database at the configured place yet; the writer creates it."""
 
+    def __init__(self, path: str) -> None:
+        super().__init__(f"there is no database {path} yet: a writer (hopscope serve, ingest or import) makes it")
+
 
 def open_writer(path: str) -> apsw.Connection:
     """The connection that writes: WAL, synchronous FULL (acknowledged means on disk), foreign keys on.
