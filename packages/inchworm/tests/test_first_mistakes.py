@@ -87,7 +87,12 @@ def test_an_old_definition_that_was_restored_goes_on_after_a_retry_as_its_error_
         stop.set("enough")
         return [{"id": row["id"]} for row in rows]
 
-    parts = {"update": None, "transform": transform, "guard": "frozen", "apply": "update t set n = n + 1 where id = :id"}
+    parts = {
+        "update": None,
+        "transform": transform,
+        "guard": "frozen",
+        "apply": "update t set n = n + 1 where id = :id",
+    }
     assert not inchworm.run(db, [backfill(**parts)], stop=stop, first_rows=10).ok
     changed = inchworm.run(db, [backfill(**parts, version="2")])["m"]
     assert "restore the old one and ask for `retry`" in (changed.error or "")

@@ -433,7 +433,9 @@ def test_objects_of_its_names_with_other_text_are_refused_and_left_alone(harness
     outcome = go(harness, target, by_sender())["by_sender_v1"]
     assert outcome.status is Status.FAILED
     assert "already" in (outcome.error or "")
-    assert "drop trigger if exists" in (outcome.error or "")
+    assert "give another index_table" in (outcome.error or "")
+    # what may be somebody's own table is not to be dropped for our sake; a trigger of these names may be an old one
+    assert ("drop trigger if exists" in (outcome.error or "")) == foreign.startswith("create trigger")
     assert harness.rows(target, "select name, sql from sqlite_master where name like 'packets%'") == before
 
 

@@ -99,7 +99,7 @@ def _selected(db: Database, walk: Keyset, check: str, clock: Clock, stop: StopLi
 
 def _walk(migration: Backfill, source: Database, db: Database, clock: Clock, stop: StopLike) -> None:
     aside, is_done = _recorded(db, migration.name)
-    verifier = Verifier(migration, source, db, clock, aside, NEW_NAME if is_done else RETRY)
+    verifier = Verifier(migration, source, db, clock, aside, then=NEW_NAME if is_done else RETRY)
     if not verifier.in_slices:
         verifier.whole(stop)
         return

@@ -32,7 +32,14 @@ class Verifier:
     """`aside`: quarantined keys, known to be wrong and not reported again. `then`: what mends the rows it finds."""
 
     def __init__(
-        self, migration: Backfill, source: Database, target: Database, clock: Clock, aside: set[Key], then: str = RETRY
+        self,
+        migration: Backfill,
+        source: Database,
+        target: Database,
+        clock: Clock,
+        aside: set[Key],
+        *,
+        then: str = RETRY,
     ) -> None:
         self._migration, self._source, self._target, self._clock = migration, source, target, clock
         self._then = then

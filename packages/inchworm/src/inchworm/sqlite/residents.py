@@ -41,8 +41,8 @@ def choose(path: str | os.PathLike[str], wanted: str | None, preferred: str) -> 
     """
     if _libraries(path) > 1:
         raise UnsafeConnection(
-            f"{os.fspath(path)} is open in this process through two SQLite libraries (sqlite3 and apsw) already, which "
-            f"drop each other's locks and can corrupt it. Open it through one of them everywhere (driver=, or a factory)"
+            f"{os.fspath(path)} is open in this process through two SQLite libraries already (sqlite3 and apsw); they "
+            f"drop each other's locks and can corrupt it. Use one of them everywhere (driver=, or a factory)"
         )
     there = resident(path)
     if wanted is None:
