@@ -593,6 +593,7 @@ def test_the_example_of_the_page_runs_and_its_plans_are_what_it_shows(
     blocks = re.findall(r"^```\w*\n(.*?)^```", page, re.DOTALL | re.MULTILINE)
     (example,) = (block for block in blocks if "IndexTable(" in block)
     (shown,) = (block for block in blocks if "SEARCH" in block)
+    (removal,) = (block for block in blocks if "by_tx.drop" in block)
     monkeypatch.chdir(tmp_path)
     with closing(sqlite3.connect("mesh.db")) as db, db:
         db.execute("create table transmissions (id integer primary key, last_seen integer not null default 0)")
@@ -601,7 +602,8 @@ def test_the_example_of_the_page_runs_and_its_plans_are_what_it_shows(
         )
         db.execute("insert into transmissions (id) values (1), (2), (3)")
         db.execute("insert into observations (transmission_id, timestamp) values (1, 10), (1, 30), (3, 20)")
-    exec(compile(example, "page", "exec"), {})
+    names: dict[str, Any] = {}
+    exec(compile(example, "page", "exec"), names)
     with closing(sqlite3.connect("mesh.db")) as db:
         assert db.execute("select last_seen from transmissions order by id").fetchall() == [(30,), (0,), (20,)]
         for part in shown.strip().split("\n\n"):
@@ -609,10 +611,7 @@ def test_the_example_of_the_page_runs_and_its_plans_are_what_it_shows(
             sql = " ".join(line for line in lines if not line.startswith("  "))
             plan = [row[3] for row in db.execute("explain query plan " + sql)]
             assert plan == [line.strip() for line in lines if line.startswith("  ")]
-        made = IndexTable(name="m", table="observations", columns="timestamp", index_table="observations_by_tx")
-        with db:
-            for statement in made.drop:
-                db.execute(statement)
+        exec(compile(removal, "page", "exec"), {"migrations": [names["last_seen"], names["by_tx"]]})
         assert db.execute("select name from sqlite_master where name like 'observations_by%'").fetchall() == []
 
 
