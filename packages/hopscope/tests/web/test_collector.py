@@ -3,6 +3,7 @@
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from browsing import DESKTOP, PHONE, Open
 from installation import Installation
 from playwright.sync_api import expect
 
-from hopscope.store import connection, schema
+from hopscope.store import connection, imports, schema
+from hopscope.store.lock import WriterLock
 
 pytestmark = pytest.mark.chromium
 
@@ -76,3 +78,33 @@ def test_a_killed_collector_is_said_in_words_until_it_is_back(size: dict[str, in
     expect(lamp).to_have_text("Live", timeout=SEEN_MS)
     expect(status).not_to_contain_text(GONE)
     expect(state).not_to_contain_text("stopped")
+
+
+def test_an_import_that_lost_its_writer_is_not_called_running(site: Installation, tab: Open) -> None:
+    db = connection.open_writer(site.settings.database)
+    number = imports.request(db, "/somewhere/meshcore.db", by="cli", now=1)
+    db.execute("update imports set state = 'running' where id = ?", (number,))
+    db.close()
+    begun = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(time.time() - 7200))
+    row = {"name": "import_1_observations", "rows_processed": 3, "rows_total": 9, "started_at": begun}
+    site.ledger(**row, status="interrupted", reason="interrupted: the writer is gone")
+    page = tab("/system")
+    line = page.locator("[data-migration=import_1_observations]")
+    expect(line).to_contain_text("interrupted, will continue when the collector runs again")
+    expect(line).to_contain_text("the writer is gone")
+    expect(line).not_to_contain_text("interrupted: ")
+    report = page.get_by_role("group").filter(has_text="meshcore.db")
+    expect(report.locator("summary")).to_contain_text("interrupted")
+    expect(report.locator("summary")).not_to_contain_text("running")
+    table_row = page.get_by_role("row").filter(has_text="import_1_observations")
+    expect(table_row).to_contain_text("begun 2 h ago")
+    expect(table_row).not_to_contain_text("took")
+
+
+def test_an_import_in_the_collectors_place_is_said(site: Installation, tab: Open) -> None:
+    with WriterLock.acquire(site.settings.database, "import"):
+        page = tab("/packets")
+        expect(page.get_by_role("status")).to_contain_text(
+            "The collector is stopped; hopscope import works in its place."
+        )
+        expect(page.locator(".connection:visible").first).to_have_text("Collector stopped")

@@ -263,3 +263,13 @@ def test_a_few_far_coordinates_do_not_zoom_the_map_out_to_the_world(page: Page) 
     )
     assert len(kept) == 20
     assert min(kept) >= 47
+
+
+def test_a_reason_does_not_repeat_the_state_it_stands_beside(ask: Ask) -> None:
+    reasons = ("interrupted: SIGTERM", "interrupted: the writer is gone", "quiet hours", None)
+    said = [ask("migrations.js", "whyInWords", reason) for reason in reasons]
+    assert said == ["stopped by SIGTERM", "the writer is gone", "quiet hours", ""]
+
+
+def test_receptions_that_nobody_counted_yet_are_no_zero(ask: Ask) -> None:
+    assert [ask("format.js", "receptions", n) for n in (0, None, 1, 1200)] == ["–", "–", "1", "1,200"]

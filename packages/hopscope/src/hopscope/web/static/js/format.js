@@ -57,6 +57,9 @@ export function count(value) {
   return typeof value === "number" && Number.isFinite(value) ? NUMBER.format(value) : "–";
 }
 
+/** Receptions of a packet; 0: not counted yet, as while its history is being imported. */
+export const receptions = (value) => count(value || null);
+
 /** A figure with a unit and at most `digits` decimals; an en dash when unknown. */
 export function figure(value, unit = "", digits = 1) {
   if (typeof value !== "number" || !Number.isFinite(value)) return "–";

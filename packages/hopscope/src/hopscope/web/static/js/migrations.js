@@ -2,7 +2,7 @@
 
 import { signal } from "./ui.js";
 import { request } from "./api.js";
-import { isGone, takeCollector } from "./collector.js";
+import { collector, takeCollector } from "./collector.js";
 
 const POLL_MS = 900; // a migration must show within 2 s, and the server's answer may be a second old
 const FAREWELL_MS = 4000; // and a finished one leave within 10 s, polls and the server's memory included
@@ -53,7 +53,10 @@ export const SHOWN = {
 
 /** How a line of that status begins; who continues it depends on whether there is a collector. @param {string} status */
 export const shownAs = (status) =>
-  status === "interrupted" ? `${SHOWN.interrupted} ${isGone() ? "when the collector runs again" : "by itself"}` : SHOWN[status];
+  status === "interrupted" ? `${SHOWN.interrupted} ${collector.value.state === "stopped" ? "when the collector runs again" : "by itself"}` : SHOWN[status];
+
+/** Why it stands, without the state's name, which stands beside it. @param {string | null} reason */
+export const whyInWords = (reason) => (reason ?? "").replace(/^interrupted: (?=SIG)/, "stopped by ").replace(/^interrupted: /, "");
 
 /**
  * The lines of the banner. Pure: what is known, and the time.

@@ -46,7 +46,7 @@ function Whole({ data }) {
     <div class="detail-say"><${TypeBadge} value=${packet.payload_type} /><span><${Summary} type=${packet.payload_type} payload=${payload} /></span></div>
     <dl class="facts">
       <dt>First heard</dt><dd><${Ago} at=${packet.first_seen} /></dd>
-      <dt>Heard</dt><dd class="num">${count(data.observation_count)} times</dd>
+      <dt>Heard</dt><dd class="num">${count(Math.max(data.observation_count ?? 0, receptions.length))} times</dd>
       <dt>Route</dt><dd>${routeLabel(packet.route_type)}</dd>
       ${packet.scope_name !== null && packet.scope_name !== undefined && html`<dt>Scope</dt><dd><${AirText} text=${packet.scope_name} none="region unknown" /></dd>`}
       <dt>Size</dt><dd class="num">${(packet.raw_hex?.length ?? 0) / 2} bytes</dd>

@@ -5,7 +5,7 @@ import { Wide } from "../parts/wide.js";
 import { client } from "../client.js";
 import { useResource } from "../resource.js";
 import { shownTheme } from "../theme.js";
-import { count, decibel, figure, position } from "../format.js";
+import { count, decibel, figure, position, receptions } from "../format.js";
 import { AirText, Ago, Copyable } from "../parts/words.js";
 import { Await, Empty } from "../parts/states.js";
 import { Hops } from "../parts/hops.js";
@@ -59,8 +59,8 @@ function Adverts({ list }) {
       <td><${Ago} at=${packet.latest ?? packet.first_seen ?? packet.timestamp} /></td>
       <td><${AirText} text=${packet.observer_name} cap=${28} none="–" /></td>
       <td class="right num">${decibel(packet.snr)}</td>
-      <td class="right num">${count(packet.observation_count)}</td>
-      <td><${Hops} hops=${pathOf(packet)} room=${260} /></td>
+      <td class="right num">${receptions(packet.observation_count)}</td>
+      <td>${packet.observation_count === 0 && !pathOf(packet).length ? html`<span class="dim">–</span>` : html`<${Hops} hops=${pathOf(packet)} room=${260} />`}</td>
       <td><a class="mono" href=${`/packets/${packet.hash}`}>${String(packet.hash).slice(0, 8)}</a></td>
     </tr>`)}</tbody>
   </table><//>`;

@@ -6,7 +6,7 @@ import { client } from "../client.js";
 import { onPackets, onResync, liveState } from "../live.js";
 import { navigate, query } from "../router.js";
 import { useResource } from "../resource.js";
-import { count, decibel } from "../format.js";
+import { count, decibel, receptions } from "../format.js";
 import { narrow } from "../screen.js";
 import { Ago, AirText } from "../parts/words.js";
 import { Empty, Failure, Loading } from "../parts/states.js";
@@ -95,12 +95,13 @@ const heldWords = (held) => (held === Infinity ? "New packets" : `${count(held)}
 
 function cells(row) {
   const trace = typeOf(row.type).name === "TRACE";
+  const unread = !row.heard && !row.hops.length; // of an import that has not come to its receptions yet
   return [
     html`<${Ago} at=${row.latest} />`,
     html`<${TypeBadge} value=${row.type} />`,
     html`<${Summary} type=${row.type} payload=${row.payload} />`,
-    trace ? html`<span class="dim">–</span>` : html`<${Hops} hops=${row.hops} room=${164} direct=${row.route >= 2} />`,
-    html`<span class="times num">${count(row.heard)}<span class="visually-hidden"> receptions</span></span>`,
+    trace || unread ? html`<span class="dim">–</span>` : html`<${Hops} hops=${row.hops} room=${164} direct=${row.route >= 2} />`,
+    html`<span class=${`times num ${row.heard ? "" : "uncounted"}`}>${receptions(row.heard)}<span class="visually-hidden"> receptions</span></span>`,
     html`<span class="num">${decibel(row.snr, "")}</span>`,
     html`<${AirText} text=${row.observer} cap=${28} none="–" />`,
     html`<a class="mono" href=${`/packets/${row.hash}`} tabindex="-1">${row.hash.slice(0, 8)}</a>`,

@@ -5,7 +5,7 @@ import { now } from "../clock.js";
 import { count, duration, percent } from "../format.js";
 import { fit } from "../text.js";
 import { collector, isGone } from "../collector.js";
-import { inWords, linesNow, migrations, refreshMigrations, shownAs, waiting } from "../migrations.js";
+import { inWords, linesNow, migrations, refreshMigrations, shownAs, waiting, whyInWords } from "../migrations.js";
 import { askMigration, operatorKey } from "../operator.js";
 import { Stopped } from "./stopped.js";
 
@@ -43,7 +43,7 @@ function Line({ migration }) {
       <strong>${inWords(name)}</strong>
       <span>${status === "done" ? "done" : shownAs(status)}</span>
       ${failed && errorMessage && html`<span class="notice-error">${fit(errorMessage, 300)}</span>`}
-      ${!failed && reason && status !== "done" && html`<span class="notice-reason" aria-live=${status === "running" ? "off" : undefined}>${fit(reason, 120)}</span>`}
+      ${!failed && reason && status !== "done" && html`<span class="notice-reason" aria-live=${status === "running" ? "off" : undefined}>${fit(whyInWords(reason), 120)}</span>`}
       <span class="notice-figures num" aria-live="off">${figures(migration)}</span>
     </div>
     ${failed && operatorKey.value && html`<${Verbs} name=${name} />`}

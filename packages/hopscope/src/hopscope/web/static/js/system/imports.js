@@ -6,7 +6,7 @@ import { operatorKey } from "../operator.js";
 import { useResource } from "../resource.js";
 import { refreshMigrations } from "../migrations.js";
 import { count } from "../format.js";
-import { isGone } from "../collector.js";
+import { collector, isGone } from "../collector.js";
 import { fit } from "../text.js";
 import { Ago } from "../parts/words.js";
 import { Await } from "../parts/states.js";
@@ -21,8 +21,13 @@ export function Imports() {
   `;
 }
 
+/** What an import does: one that is under way does nothing while nobody works. @param {string} state @param {string} collecting */
+const standing = (state, collecting) =>
+  collecting !== "stopped" ? state : ({ running: "interrupted", requested: "waits for the collector" }[state] ?? state);
+
 function Report({ report }) {
-  const { state, error, tables, leftOut, quarantine } = report;
+  const state = standing(report.state, collector.value.state);
+  const { error, tables, leftOut, quarantine } = report;
   const sum = (key) => tables.reduce((total, table) => total + (table[key] ?? 0), 0);
   return html`<details class="import" open=${state !== "done"}>
     <summary><strong>${fit(report.file, 80)}</strong> <span class="status" data-status=${state}><span class="lamp" aria-hidden="true"></span>${state}</span>
@@ -34,8 +39,8 @@ function Report({ report }) {
       <thead><tr><th>Table</th><th class="right">At the start</th><th class="right">Read</th><th class="right">Imported</th><th class="right">Merged</th><th class="right">Set aside</th><th class="right">Vanished</th></tr></thead>
       <tbody>${tables.map((t) => html`<tr key=${t.table}><td class="mono">${t.table}</td>${[t.rowsAtStart, t.rowsRead, t.imported, t.merged, t.quarantined, t.vanished].map((n) => html`<td class="right num">${count(n)}</td>`)}</tr>`)}</tbody>
     </table><//>`}
-    ${quarantine.length > 0 && html`<ul class="dim">${quarantine.map(({ reason, count: n }) => html`<li>${count(n)} set aside: ${fit(reason.replaceAll("_", " "), 120)}</li>`)}</ul>`}
-    ${leftOut.length > 0 && html`<ul class="dim">${leftOut.map(({ table, reason }) => html`<li>${table} stays behind: ${fit(reason, 160)}</li>`)}</ul>`}
+    ${quarantine.length > 0 && html`<ul class="dim notes">${quarantine.map(({ reason, count: n }) => html`<li>${count(n)} set aside: ${fit(reason.replaceAll("_", " "), 120)}</li>`)}</ul>`}
+    ${leftOut.length > 0 && html`<ul class="dim notes">${leftOut.map(({ table, reason }) => html`<li>${table} stays behind: ${fit(reason, 160)}</li>`)}</ul>`}
   </details>`;
 }
 
@@ -68,7 +73,7 @@ function Begin({ asked }) {
       <select class="field" name="file" aria-label="Database to import">${place.files.map((name) => html`<option value=${name}>${fit(name, 80)}</option>`)}</select>
       <button type="submit" class="button primary" disabled=${busy}>Import</button>
     </form>`}
-    ${place?.refused?.length > 0 && html`<ul class="dim">${place.refused.map(({ file, reason }) => html`<li key=${file}>${fit(file, 80)} cannot be imported: ${reason}</li>`)}</ul>`}
+    ${place?.refused?.length > 0 && html`<ul class="dim notes">${place.refused.map(({ file, reason }) => html`<li key=${file}>${fit(file, 80)} cannot be imported: ${reason}</li>`)}</ul>`}
     ${said.text && html`<p class=${said.bad ? "hint bad" : "hint done"}>${fit(said.text, 200)}</p>`}
   </div>`;
 }
