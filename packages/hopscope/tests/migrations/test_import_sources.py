@@ -16,7 +16,7 @@ from import_rig import Importing
 from hopscope.cli.root import main
 from hopscope.migrations import report
 from hopscope.migrations.corescope_values import Refusal
-from hopscope.store import connection, schema
+from hopscope.store import connection, corescope, ledger, schema
 from hopscope.store.lock import WriterLock
 from meshwire import encode
 
@@ -49,6 +49,18 @@ def damaged(path: Path, keep: int) -> Path:
     copy = path.with_name("damaged.db")
     whole = path.read_bytes()
     copy.write_bytes(whole[: keep * PAGE] + b"\xff" * (len(whole) - keep * PAGE))
+    return copy
+
+
+def spoilt_inside(path: Path, fill: bytes) -> Path:
+    """A copy in which the rows of one page of a table, in the middle, are overwritten: their number can be read."""
+    whole = bytearray(path.read_bytes())
+    leaves = [at for at in range(PAGE, len(whole), PAGE) if whole[at] == 0x0D]  # https://sqlite.org/fileformat2.html
+    page = leaves[len(leaves) // 2]
+    pointers = page + 8 + 2 * int.from_bytes(whole[page + 3 : page + 5], "big")
+    whole[pointers : page + PAGE] = fill * (page + PAGE - pointers)
+    copy = path.with_name("spoilt.db")
+    copy.write_bytes(whole)
     return copy
 
 
@@ -146,3 +158,39 @@ def test_every_reason_of_the_quarantine_is_said_in_words(source: CoreScopeFile, 
     assert set(report.EXPLAINED) == set(Refusal)
     source.transmission("zz", "2026-05-17T06:40:00Z")
     assert "not_hex: its raw_hex is not whole bytes in hex" in report.as_text(bring(source.path))
+
+
+def test_rows_that_damage_hides_are_not_called_vanished(good: Path, bring: Importing, store: apsw.Connection) -> None:
+    found = bring(spoilt_inside(good, b"\xff"))
+    hidden = 3_000 - next(table.read for table in found.tables if table.name == "observations")
+    assert hidden > 0
+    assert found.error == (
+        f"{hidden} rows of observations are in {good.with_name('spoilt.db')} and could not be read: it is damaged"
+    )
+    assert not report.accounted_for(found, ledger.rows(store))
+    assert sum(table.imported + table.merged for table in bring(good).tables if table.name == "observations") == 3_000
+    assert store.execute("select count(*) from observations").get == 3_000
+
+
+def test_a_failure_says_what_is_wrong_with_the_file_meanwhile(
+    good: Path, bring: Importing, store: apsw.Connection
+) -> None:
+    """The engine's error alone could as well be of the store."""
+    store.execute("create trigger no before insert on observations begin select raise(abort, 'is malformed'); end")
+    path = spoilt_inside(good, b"\xff")
+    found = bring(path)
+    assert found.state == "failed"
+    assert f"is malformed (ConstraintError); {path} is damaged: " in (found.error or "")
+
+
+def test_a_failure_that_is_not_the_files_says_nothing_of_it(
+    good: Path, bring: Importing, store: apsw.Connection
+) -> None:
+    store.execute("create trigger no before insert on observations begin select raise(abort, 'is malformed'); end")
+    assert (bring(good).error or "").endswith("is malformed (ConstraintError)")
+
+
+def test_what_is_wrong_with_a_file_is_found_whatever_it_is(good: Path) -> None:
+    assert corescope.trouble(str(good), thorough=True) is None
+    assert "was cut off" in (corescope.trouble(str(cut_off(good)), thorough=False) or "")
+    assert corescope.trouble(str(good) + "x", thorough=False) == f"there is no file {good}x"

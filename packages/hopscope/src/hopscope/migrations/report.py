@@ -58,7 +58,12 @@ def accounted_for(job: Import, ledger: Sequence[Row]) -> bool:
     """Whether the import and every migration after it have ended well, and each row has its account."""
     status = {row["name"]: row["status"] for row in ledger}
     ended = all(status.get(name) == "done" for name in names_of(job))
-    return job.state == "done" and ended and sum(count for _, count in job.reasons) == totals(job).quarantined
+    return (
+        job.state == "done"
+        and job.error is None
+        and ended
+        and sum(count for _, count in job.reasons) == totals(job).quarantined
+    )
 
 
 def as_json(job: Import, ledger: Sequence[Row]) -> dict[str, Any]:

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import inchworm
 from hopscope import log
 from hopscope.migrations import corescope_import
-from hopscope.migrations.report import names_of
+from hopscope.migrations.report import names_of, tables_of, vanished
 from hopscope.store import connection, corescope, imports, ledger
 from hopscope.store.corescope import SourceError
 from hopscope.store.errors import StoreUnavailable
@@ -157,14 +157,34 @@ class Service:
         migrations = corescope_import.backfills(job, self._work.keys, retention_days=self._work.retention_days)
         report = run_migrations(self._work, migrations, stop)
         if report.ok:
-            imports.end(self._db, job.id, "done", now=self._work.now_ms())
-            log.info("import.done", number=job.id, seconds=round(report.elapsed_s, 1))
+            unread = self._unread(job.id)
+            imports.end(self._db, job.id, "done", error=unread, now=self._work.now_ms())
+            log.info("import.done", number=job.id, seconds=round(report.elapsed_s, 1), error=unread)
             return True
         if any(outcome.status is Status.CANCELLED for outcome in report.outcomes) and not _failed(report):
             report = self._wrap_up(job, report, stop)
             if stop.is_set():
                 return False
         return self._ended(job, report)
+
+    def _unread(self, number: int) -> str | None:
+        """Rows that are still in the source and were not read: SQLite does not notice every damage on the way.
+
+        Of the tables whose keys are never used again; nothing is counted while no row is missing.
+        """
+        job = imports.load(self._db, number)
+        assert job is not None  # ended a moment ago; nothing deletes imports
+        short = {
+            t.name: t for t in job.tables if t.left_out is None and t.name in corescope.KEYED_BY_ID and vanished(t)
+        }
+        if not short:
+            return None
+        try:
+            left = corescope.still_there(job.path, {t.name: (t.key_after, t.key_last) for t in short.values()})
+        except SourceError as exc:
+            return f"rows are missing and {exc}"
+        unread = [f"{left[name] - t.read} rows of {name}" for name, t in short.items() if left[name] > t.read]
+        return f"{', '.join(unread)} are in {job.path} and could not be read: it is damaged" if unread else None
 
     def _wrap_up(self, job: Import, report: Report, stop: StopToken) -> Report:
         """An operator gave a part of the import up: derive what follows from the rest, so that nothing stays half."""
@@ -188,7 +208,7 @@ class Service:
         """Write down how it ended; False when it did not."""
         failed = _failed(report)
         if failed:
-            why, state = f"{failed[0].name}: {failed[0].error}", "failed"
+            why, state = f"{failed[0].name}: {failed[0].error}{_meanwhile(job, failed[0])}", "failed"
         elif any(outcome.status not in (Status.DONE, Status.CANCELLED) for outcome in report.outcomes):
             return False
         else:
@@ -196,6 +216,15 @@ class Service:
         imports.end(self._db, job.id, state, error=why, now=self._work.now_ms())
         log.error("import.ended", number=job.id, state=state, error=why)
         return True
+
+
+def _meanwhile(job: Import, failed: Outcome) -> str:
+    """What is wrong with the source by now, where reading it can have been what failed."""
+    error = failed.error or ""
+    if failed.name not in tables_of(job):
+        return ""
+    found = corescope.trouble(job.path, thorough="malformed" in error)
+    return "" if found is None or found in error else f"; {found}"
 
 
 def has_work(db: Any) -> bool:

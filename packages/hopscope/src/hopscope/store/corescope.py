@@ -235,6 +235,26 @@ def forgotten_rows(
     return Forgotten(packets, receptions)
 
 
+def still_there(path: str, keys: Mapping[str, tuple[int, int]]) -> dict[str, int]:
+    """How many rows the tables have between two keys (after the first, up to the second). Raises SourceError."""
+    statement = sql("corescope")["count"]
+    with reading_source(path) as db:
+        return {
+            name: int(db.execute(_fill(statement, table=name), {"after": after, "last": last}).get)
+            for name, (after, last) in keys.items()
+        }
+
+
+def trouble(path: str, *, thorough: bool) -> str | None:
+    """What is wrong with a file that could be read before, in one sentence; thorough: look at every page of it."""
+    try:
+        with reading_source(path) as db:
+            found = db.execute(sql("corescope")["intact"]).get if thorough else "ok"
+    except SourceError as exc:
+        return str(exc)
+    return None if found == "ok" else f"{path} is damaged: {' '.join(str(found).split())}"
+
+
 def sizes(db: apsw.Connection, found: Shape) -> dict[str, int]:
     """Rows of every table, those that do not come along included."""
     statement = sql("corescope")["size"]

@@ -25,6 +25,10 @@ select count(*) from {table} where rowid > :after and rowid <= :last
 -- name: size
 select count(*) from {table}
 
+-- name: intact
+-- the first damage, or ok; reads every page
+pragma quick_check(1)
+
 -- name: witness_transmissions
 select id, raw_hex from transmissions where id = ?
 

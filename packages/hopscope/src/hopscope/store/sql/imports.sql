@@ -30,9 +30,9 @@ select name, left_out, key_after, key_last, total, imported, merged, quarantined
   from import_tables where import_id = :id order by name
 
 -- name: witnesses
--- how far finished imports came, newest first
+-- how far finished imports came, newest first; one that ended with an error did not read all of its rows
 select t.import_id, t.name, t.key_last, t.witness from import_tables t join imports i on i.id = t.import_id
- where i.state = 'done' and t.witness is not null order by t.import_id desc
+ where i.state = 'done' and i.error is null and t.witness is not null order by t.import_id desc
 
 -- name: reasons
 select reason, count from reject_counts where source_id = :source_id order by reason
