@@ -143,12 +143,13 @@ def test_a_kept_answer_is_compressed_once_and_counted(
     monkeypatch.setattr(encoding, "pack", None)
     assert client.get("/api/packets", headers=GZIP).json()["total"] == 30
     kept = client.app.state.context.answers
-    (size,) = (one.answer.size for one in kept._kept.values())
-    assert kept._bytes == size > len(client.get("/api/packets").content)
+    (one,) = (entry.answer for entry in kept._kept.values())
+    assert one.packed is not None
+    assert kept._bytes == answers.ENTRY_BYTES + len("/api/packets") + len(one.body) + len(one.packed)
 
 
 def test_the_bound_holds_for_compressed_bodies_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answers, "BYTES", 25)
+    monkeypatch.setattr(answers, "BYTES", answers.ENTRY_BYTES + 25)
     kept, key = answers.Answers(), ("/a", b"")
     plain = answers.Answer("/a", (), b"e", bytes(20))
     kept.keep(key, (1, 1), plain)
