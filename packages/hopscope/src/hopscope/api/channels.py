@@ -165,7 +165,7 @@ def message(row: PacketRow, shown: Shown, heard: list[int], facts: Facts) -> Mes
         packetHash=row.hash.hex(),
         repeats=row.observation_count,
         observers=names,
-        hops=max(0, (row.path_len or 0) & 63),
+        hops=(row.path_len or 0) & 63,
         snr=row.snr,
         hidden=shown.hidden,
     )

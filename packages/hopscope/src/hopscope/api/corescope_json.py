@@ -33,7 +33,13 @@ Json = dict[str, Any]
 
 ROUTES = {0: "TRANSPORT_FLOOD", 1: "FLOOD", 2: "DIRECT", 3: "TRANSPORT_DIRECT"}
 TYPES = {kind.value: kind.name for kind in PayloadType if not kind.name.startswith("RESERVED")}
-ROLES = {Role.NONE: "none", Role.CHAT: "companion", Role.REPEATER: "repeater", Role.ROOM: "room", Role.SENSOR: "sensor"}
+ROLES: dict[int, str] = {
+    Role.NONE: "none",
+    Role.CHAT: "companion",
+    Role.REPEATER: "repeater",
+    Role.ROOM: "room",
+    Role.SENSOR: "sensor",
+}
 
 
 def type_name(number: int) -> str:
@@ -43,7 +49,7 @@ def type_name(number: int) -> str:
 
 def role_name(number: int) -> str:
     """`repeater`; `type-7` for numbers that are reserved."""
-    return ROLES.get(Role(number), f"type-{number}") if number in range(16) else f"type-{number}"
+    return ROLES.get(number, f"type-{number}")
 
 
 def payload_json(packet: Packet) -> Json:
@@ -99,31 +105,21 @@ def _byte(value: int) -> str:
     return f"{value:02x}"
 
 
-def _sealed(payload: Request | Response | DirectText) -> Json:
-    return {
-        "destHash": _byte(payload.dst),
-        "srcHash": _byte(payload.src),
-        "mac": payload.mac.hex(),
-        "encryptedData": payload.ciphertext.hex(),
-    }
+def _between_peers(payload: Request | Response | DirectText) -> Json:
+    return {"destHash": _byte(payload.dst), "srcHash": _byte(payload.src)} | _sealed(payload)
 
 
 def _path_return(payload: PathReturn) -> Json:
-    return {
-        "destHash": _byte(payload.dst),
-        "srcHash": _byte(payload.src),
-        "mac": payload.mac.hex(),
-        "pathData": payload.ciphertext.hex(),
-    }
+    ends = {"destHash": _byte(payload.dst), "srcHash": _byte(payload.src)}
+    return ends | {"mac": payload.mac.hex(), "pathData": payload.ciphertext.hex()}
 
 
 def _anon_request(payload: AnonRequest) -> Json:
-    return {
-        "destHash": _byte(payload.dst),
-        "ephemeralPubKey": payload.sender.hex(),
-        "mac": payload.mac.hex(),
-        "encryptedData": payload.ciphertext.hex(),
-    }
+    return {"destHash": _byte(payload.dst), "ephemeralPubKey": payload.sender.hex()} | _sealed(payload)
+
+
+def _sealed(payload: Request | Response | DirectText | AnonRequest | GroupText | GroupData) -> Json:
+    return {"mac": payload.mac.hex(), "encryptedData": payload.ciphertext.hex()}
 
 
 def _ack(payload: Ack) -> Json:
@@ -174,20 +170,19 @@ def _advert(payload: Advert) -> Json:
     return found | {key: value for key, value in optional.items() if value is not None and value != ""}
 
 
+def _channel(payload: GroupText | GroupData) -> Json:
+    return {"channelHash": payload.channel_hash, "channelHashHex": f"{payload.channel_hash:02X}"}
+
+
 def _group_text(payload: GroupText) -> Json:
-    channel = {"channelHash": payload.channel_hash, "channelHashHex": f"{payload.channel_hash:02X}"}
     message = payload.message
     if message is None:
-        return channel | {
-            "decryptionStatus": "no_key",
-            "mac": payload.mac.hex(),
-            "encryptedData": payload.ciphertext.hex(),
-        }
+        return _channel(payload) | {"decryptionStatus": "no_key"} | _sealed(payload)
     said = {"sender": message.sender} if message.sender else {}
     return {
         "type": "CHAN",
         "channel": message.channel,
-        **channel,
+        **_channel(payload),
         "decryptionStatus": "decrypted",
         **said,
         "text": message.text,
@@ -196,16 +191,11 @@ def _group_text(payload: GroupText) -> Json:
 
 
 def _group_data(payload: GroupData) -> Json:
-    channel = {"channelHash": payload.channel_hash, "channelHashHex": f"{payload.channel_hash:02X}"}
     message = payload.message
     if message is None:
-        return channel | {
-            "decryptionStatus": "no_key",
-            "mac": payload.mac.hex(),
-            "encryptedData": payload.ciphertext.hex(),
-        }
+        return _channel(payload) | {"decryptionStatus": "no_key"} | _sealed(payload)
     return {
-        **channel,
+        **_channel(payload),
         "channel": message.channel,
         "decryptionStatus": "decrypted",
         "dataType": message.data_type,
@@ -272,9 +262,9 @@ def _opaque(payload: Opaque) -> Json:
 
 
 _PAYLOADS: dict[type[Any], Callable[[Any], Json]] = {
-    Request: _sealed,
-    Response: _sealed,
-    DirectText: _sealed,
+    Request: _between_peers,
+    Response: _between_peers,
+    DirectText: _between_peers,
     Ack: _ack,
     Advert: _advert,
     GroupText: _group_text,

@@ -19,14 +19,13 @@ Limit = Annotated[
 Offset = Annotated[
     int, QueryParameter(ge=0, le=OFFSET_MAX, description="Rows to skip. Deep pages are quicker with `cursor`.")
 ]
-Text = Annotated[str | None, QueryParameter(max_length=500)]
 Cursor = Annotated[
     str | None, QueryParameter(max_length=60, description="`next_cursor` of the page before; it replaces `offset`.")
 ]
 
 TYPE_NUMBERS = {name: number for number, name in TYPES.items()}
 ROUTE_NUMBERS = {name: number for number, name in ROUTES.items()}
-ROLE_NUMBERS = {name: number.value for number, name in ROLES.items()}
+ROLE_NUMBERS = {name: int(number) for number, name in ROLES.items()}
 
 PERIODS_MS = {"1h": 3_600_000, "6h": 21_600_000, "24h": 86_400_000, "7d": 7 * 86_400_000, "30d": 30 * 86_400_000}
 

@@ -3,9 +3,8 @@
 from datetime import UTC, datetime
 from time import gmtime
 
-SECONDS_BELOW = (
-    100_000_000_000  # a bare number below this is Unix seconds, else milliseconds (the limit is the year 5138)
-)
+# a bare number below this is Unix seconds (up to the year 5138), else milliseconds
+SECONDS_BELOW = 100_000_000_000
 YEAR_10000_MS = 253_402_300_800_000
 
 

@@ -6,7 +6,7 @@ most and then hands back the cursor where it stopped, so that no filter makes a 
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any, NamedTuple
 
@@ -204,18 +204,7 @@ def count(db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: boo
     if not filtered and driver in ("by_first_seen", "by_latest") and query.since is None and query.until is None:
         return int(db.execute(sql("stats")["counter"], ("transmissions",)).get or 0), True
     cap = COUNT_CAP_FILTERED if filtered else COUNT_CAP
-    whole = PacketQuery(
-        latest=query.latest,
-        ascending=query.ascending,
-        since=query.since,
-        until=query.until,
-        type=query.type,
-        route=query.route,
-        channel=query.channel,
-        nodes=query.nodes,
-        observers=query.observers,
-        limit=cap,
-    )
+    whole = replace(query, limit=cap, offset=0, after=None)
     parameters = bindings(whole)
     stopped_at = narrow(db, driver, whole, parameters) if filtered else None
     found: Any = db.execute(counting(driver, query.ascending, filtered), parameters).get
