@@ -58,6 +58,20 @@ def test_what_no_index_build_and_no_count_can_be_is_refused_where_it_is_written(
         backfill(count=-1)
 
 
+def test_an_index_that_took_too_long_names_the_limit_and_the_way_out(db: str) -> None:
+    with writing(db) as connection:
+        connection.executemany(
+            "insert into t values (?, ?, ?)", [(i, i * 7919 % 100_003, "a") for i in range(50, 50_000)]
+        )
+    build = inchworm.IndexBuild(name="by_n", create="create index t_n on t (n)", lock_s=1e-6)
+    error = inchworm.run(db, [build])["by_n"].error or ""
+    assert "not built within lock_s, 1e-06 s" in error
+    assert "IndexTable" in error
+    again = inchworm.IndexBuild(name="by_n", create="create index t_n on t (n)", lock_s=60)
+    inchworm.request(db, "by_n", "retry")
+    assert inchworm.run(db, [again]).ok
+
+
 def test_a_guard_is_named_as_it_was_written(db: str) -> None:
     with pytest.raises(inchworm.DefinitionError, match="guard='reread' cannot"):
         backfill(update=None, source=db, compute="select id from t where id between :first and :last", guard="reread",

@@ -21,6 +21,10 @@ from inchworm.sqlite.versions import has_wal_reset_bug, parse_version
 
 COMMIT_PATIENCE_S = 1.0  # in rollback-journal mode a commit waits for readers; past this the turn is given up
 SUMMONS_LOOK_S = 0.1  # between two looks, during an index build, at the stop token and at who waits
+TOO_LONG = (
+    "the index was not built within lock_s, {:g} s, and is rolled back; retry with a larger lock_s in a quiet hour, or "
+    "make an IndexTable, which blocks nobody"
+)
 REQUEST_FIRST = "an operator's request goes before the index build"
 READ_BUSY_MS = 1_000  # a reader meets a lock only outside WAL mode, and then for one commit
 
@@ -182,7 +186,7 @@ class SqliteDatabase:
         except DeadlineExceeded as problem:
             if ended_by:
                 raise (Stopped("stopped while building") if ended_by == "stop" else Busy(REQUEST_FIRST)) from problem
-            raise
+            raise DeadlineExceeded(TOO_LONG.format(limit_s)) from problem
 
     def _awaited(self) -> bool:
         return summons.is_awaited(self.path)
