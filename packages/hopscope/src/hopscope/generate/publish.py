@@ -23,7 +23,10 @@ class PublishError(Exception):
 
 
 class Broker:
-    """One connection, open between `with` and its end. At QoS 1 every record is acknowledged before `drain` returns."""
+    """One connection, open between `with` and its end.
+
+    At QoS 1 every record is acknowledged before `drain` returns. A record that the broker refuses ends the publishing.
+    """
 
     def __init__(self, url: str, *, qos: int = 1) -> None:
         parts = urlsplit(url)
@@ -73,33 +76,43 @@ class Broker:
         self._client.loop_stop()
 
     def publish(self, record: Record) -> None:
-        """Hand the record over; waits while too many are unacknowledged, at last raises PublishError."""
+        """Hand the record over; waits while too many are unacknowledged, at last raises PublishError.
+
+        Raises it also when the broker has refused a record since.
+        """
         self._wait_below(MAX_UNACKNOWLEDGED)
         with self._changed:
             self._unacknowledged += 1
         self._client.publish(record.topic, record.payload, qos=self._qos)
 
     def drain(self) -> None:
-        """Wait until the broker has everything. Raises PublishError when it does not acknowledge in time."""
+        """Wait until the broker has everything. Raises PublishError when it refuses a record, or is silent for long."""
         self._wait_below(1)
 
     def _wait_below(self, limit: int) -> None:
         deadline = time.monotonic() + ACK_TIMEOUT_S
         with self._changed:
-            while self._unacknowledged >= limit:
+            while self._unacknowledged >= limit and self._refusal is None:
                 if not self._changed.wait(deadline - time.monotonic()):
                     raise PublishError(f"{self.shown}: {self._unacknowledged} records were not acknowledged")
+            if self._refusal is not None:
+                raise PublishError(f"{self.shown}: {self._refusal}")
 
     def _on_connect(
         self, _client: mqtt.Client, _data: object, _flags: object, code: ReasonCode, _properties: object
     ) -> None:
         with self._changed:
-            self._refusal = str(code) if code.is_failure else None
+            if code.is_failure:
+                self._refusal = str(code)
             self._changed.notify_all()
 
-    def _on_publish(self, _client: mqtt.Client, _data: object, _mid: int, _code: object, _properties: object) -> None:
+    def _on_publish(
+        self, _client: mqtt.Client, _data: object, _mid: int, code: ReasonCode, _properties: object
+    ) -> None:
         with self._changed:
             self._unacknowledged -= 1
+            if code.is_failure:
+                self._refusal = f"refused a record: {code}"
             self._changed.notify_all()
 
 
