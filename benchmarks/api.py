@@ -22,6 +22,7 @@ from pathlib import Path
 
 import apsw
 from history import CACHE, PUBLIC_KEY, SCALES, history
+from rig.figures import rank
 
 from hopscope.model import Heard, Reception
 from hopscope.store import schema
@@ -200,11 +201,6 @@ def measure(
     return sorted(ms for one in took for ms in one)
 
 
-def percentile(ascending: Sequence[float], share: float) -> float:
-    """The value that `share` of the sorted values do not exceed."""
-    return ascending[min(len(ascending) - 1, int(share * len(ascending)))]
-
-
 def begin(path: Path, *, packets: int = 50) -> tuple[subprocess.Popen[bytes], int, float]:
     """Start a server; its process, port, and seconds until the first correct list."""
     with socket.socket() as probe:
@@ -290,6 +286,23 @@ def used_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def asked(endpoint: Endpoint, pid: int, port: int, values: Values, options: argparse.Namespace) -> str:
+    """An endpoint's answer times as a line, with how many there were and what each cost the server."""
+    pace = {"clients": options.clients, "seconds": options.seconds, "think_s": options.think}
+    before_s = used_s(pid)
+    ms = measure(port, endpoint, values, **pace, gzip=options.gzip)
+    cpu_ms = (used_s(pid) - before_s) * 1000 / len(ms)
+    cost = f"({len(ms) / options.seconds:.0f}/s, {cpu_ms:.2f} ms of processor each)"
+    return f"{judged(endpoint.name, ms, endpoint.limit_ms)}  {cost}"
+
+
+def judged(name: str, ascending_ms: Sequence[float], limit_ms: float) -> str:
+    """A line of figures, and whether p99 is below its limit."""
+    p50, p99 = rank(ascending_ms, 0.5), rank(ascending_ms, 0.99)
+    verdict = "ok" if p99 < limit_ms else "MISSED"
+    return f"{name:24} p50 {p50:7.2f}  p99 {p99:7.2f} ms  limit {limit_ms:5.0f} ms  {verdict}"
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--scale", choices=SCALES, default="small")
@@ -306,36 +319,15 @@ def main() -> None:
         verdict = "ok" if cold_s < COLD_S else "MISSED"
         print(f"{'cold start':24} {cold_s:8.2f} s          limit {COLD_S:5.1f} s  {verdict}")
         for endpoint in ENDPOINTS:
-            if options.only and options.only not in endpoint.name:
-                continue
-            before_s = used_s(process.pid)
-            ms = measure(
-                port,
-                endpoint,
-                values,
-                clients=options.clients,
-                seconds=options.seconds,
-                think_s=options.think,
-                gzip=options.gzip,
-            )
-            cpu_ms = (used_s(process.pid) - before_s) * 1000 / len(ms)
-            p50, p99 = percentile(ms, 0.5), percentile(ms, 0.99)
-            verdict = "ok" if p99 < endpoint.limit_ms else "MISSED"
-            print(
-                f"{endpoint.name:24} p50 {p50:7.2f}  p99 {p99:7.2f} ms  limit {endpoint.limit_ms:5.0f} ms  {verdict}"
-                f"  ({len(ms) / options.seconds:.0f}/s, {cpu_ms:.2f} ms of processor each)",
-                flush=True,
-            )
+            if not options.only or options.only in endpoint.name:
+                print(asked(endpoint, process.pid, port, values, options), flush=True)
         memory = resident_mb(process.pid)
         verdict = "ok" if memory < MEMORY_MB else "MISSED"
         print(f"{'resident memory':24} {memory:8.0f} MB         limit {MEMORY_MB:5.0f} MB {verdict}")
     finally:
         process.terminate()
         process.wait()
-    ms = live_latency(options.seconds)
-    p50, p99 = percentile(ms, 0.5), percentile(ms, 0.99)
-    verdict = "ok" if p99 < LIVE_MS else "MISSED"
-    print(f"{'commit to browser':24} p50 {p50:7.2f}  p99 {p99:7.2f} ms  limit {LIVE_MS:5.0f} ms  {verdict}")
+    print(judged("commit to browser", live_latency(options.seconds), LIVE_MS))
 
 
 if __name__ == "__main__":

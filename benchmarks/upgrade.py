@@ -22,7 +22,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -121,7 +121,7 @@ class Traffic:
 
     def _patience_until(self) -> float:
         """The last packets are waited for as long as one may take."""
-        return max(self._sent.values(), default=0.0) + LAST_PACKETS_S
+        return max(list(self._sent.values()), default=0.0) + LAST_PACKETS_S  # `publish` may add one meanwhile
 
     @property
     def lost(self) -> int:
@@ -155,7 +155,10 @@ def ask_api(port: int, number: int, seen: Seen, stop: threading.Event) -> None:
 
 
 def look(database: Path, pids: dict[str, int], seen: Seen, stop: threading.Event) -> None:
-    """Sizes and the writer's own figures, a few times a second."""
+    """Sizes and the writer's own figures, a few times a second.
+
+    Those cover its newest 1,000 turns, some minutes: a stall shows in what follows it, too.
+    """
     wal = database.with_name(database.name + "-wal")
     while not stop.wait(LOOK_S):
         seen.wal_peak = max(seen.wal_peak, wal.stat().st_size if wal.exists() else 0)
@@ -167,16 +170,19 @@ def look(database: Path, pids: dict[str, int], seen: Seen, stop: threading.Event
 
 
 def children(pid: int) -> list[int]:
-    """The processes that a process has started."""
-    lists = [path.read_text() for path in Path(f"/proc/{pid}/task").glob("*/children")]
-    return [int(number) for numbers in lists for number in numbers.split()]
+    """The processes that a process has started. A thread of it may end while its own are listed."""
+    found: list[int] = []
+    for path in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += map(int, path.read_text().split())
+    return found
 
 
 def resident_mb(pid: int) -> float:
     """Memory of a process that is in RAM, MB; 0 when it is gone."""
     try:
         return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1e6
-    except FileNotFoundError:
+    except (FileNotFoundError, ProcessLookupError):
         return 0.0
 
 
@@ -268,7 +274,7 @@ def run(scale: str, directory: Path) -> dict[str, Any]:
         work: list[Callable[[], None]] = [traffic.watch, traffic.publish]
         work += [lambda n=n: ask_api(place.port, n, seen, stop) for n in range(CLIENTS)]  # type: ignore[misc]
         work.append(lambda: look(place.database, place.pids, seen, stop))
-        threads = [threading.Thread(target=one_of) for one_of in work]
+        threads = [threading.Thread(target=_noting, args=(one_of, seen)) for one_of in work]
         for thread in threads:
             thread.start()
         others = Others()
@@ -289,6 +295,14 @@ def run(scale: str, directory: Path) -> dict[str, Any]:
             "live_lost": traffic.lost,
             "other_programs_cpus": round(others.cpus(), 2),
         }
+
+
+def _noting(work: Callable[[], None], seen: Seen) -> None:
+    """Work of a thread, which must not end unnoticed: figures would be missing and look good."""
+    try:
+        work()
+    except Exception as problem:  # noqa: BLE001 - whatever it is, the run is not a good one
+        seen.errors.append(f"a thread of the benchmark ended: {problem!r}")
 
 
 def _phase(name: str, work: Callable[[], object]) -> Phase:
