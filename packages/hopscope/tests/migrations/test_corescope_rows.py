@@ -23,5 +23,13 @@ def test_nobody_was_seen_in_the_future_or_first_after_last(first: int | None) ->
     times = {"first_seen": first, "last_seen": AHEAD_S}
     (seen,) = corescope_rows.observers([observer(**times)], now=NOW)
     assert (seen["first_seen"], seen["last_seen"]) == (NOW, NOW)
-    (seen,) = corescope_rows.nodes([node(**times)], now=NOW, clean=str)
+    (seen,) = corescope_rows.nodes([node(**times)], now=NOW)
     assert (seen["first_seen"], seen["last_seen"]) == (NOW, NOW)
+
+
+@pytest.mark.parametrize("name", ["\u202e Föhn\x07 \u2028", "\u202e Föhn\x07 \u2028".encode()])
+def test_names_are_fit_to_be_shown_whoever_has_them(name: str | bytes) -> None:
+    (seen,) = corescope_rows.observers([observer(name=name, last_seen=AHEAD_S)], now=NOW)
+    assert seen["name"] == "Föhn"
+    (seen,) = corescope_rows.nodes([node(name=name, last_seen=AHEAD_S)], now=NOW)
+    assert seen["name"] == "Föhn"

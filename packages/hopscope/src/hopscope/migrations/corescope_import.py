@@ -23,7 +23,7 @@ from hopscope.store.retention import DAY_MS
 from inchworm.errors import DatabaseBroken
 from inchworm.model import Backfill, Row
 from inchworm.ports import SqlValue, Turn
-from meshwire import DecodeError, KeyRing, clean_name, decode
+from meshwire import DecodeError, KeyRing, decode
 
 LEFT_OUT = {
     "dropped_packets": "packets that CoreScope refused; they are no part of the history",
@@ -175,8 +175,7 @@ def _open(path: str, opening: Callable[[str], Any]) -> Any:
 
 def _tables(keys: KeyRing, now: int) -> dict[str, _Table]:
     frames = Frames.of(partial(_facts, keys=KeyRing(regions=keys.regions)))
-    clean = lambda name: clean_name(name.encode("utf-8", "replace"))  # noqa: E731 - one use, named by the parameter
-    nodes = _Table(partial(convert.nodes, now=now, clean=clean), importing.nodes)
+    nodes = _Table(partial(convert.nodes, now=now), importing.nodes)
     return {
         "observers": _Table(partial(convert.observers, now=now), importing.observers),
         "nodes": nodes,

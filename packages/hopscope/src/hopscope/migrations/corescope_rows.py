@@ -258,7 +258,7 @@ def _observer(row: Row, ident: str, first: int | None, last: int, now: int) -> d
     }
 
 
-def nodes(rows: Sequence[Row], *, now: int, clean: Callable[[str], str]) -> Iterator[dict[str, SqlValue]]:
+def nodes(rows: Sequence[Row], *, now: int) -> Iterator[dict[str, SqlValue]]:
     """`nodes` and `inactive_nodes`. Their advert counts stay behind: ours are counted from the packets."""
     for row in rows:
         pubkey = node_key(row["public_key"])
@@ -270,11 +270,10 @@ def nodes(rows: Sequence[Row], *, now: int, clean: Callable[[str], str]) -> Iter
         else:
             lat, lon = microdegrees(row["lat"], 90), microdegrees(row["lon"], 180)
             placed = lat is not None and lon is not None and (lat, lon) != (0, 0)
-            name = text(row["name"])
             yield NODE | {
                 "rowid": row["rowid"],
                 "pubkey": pubkey,
-                "name": clean(name) or None if name else None,
+                "name": text(row["name"]),
                 "role": role(row["role"]),
                 "lat_e6": lat if placed else None,
                 "lon_e6": lon if placed else None,

@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 
 from hopscope.store import identity
+from meshwire import clean_name
 
 SqlValue = int | float | str | bytes | None
 
@@ -164,9 +165,11 @@ def whole(value: SqlValue) -> int | None:
 
 
 def text(value: SqlValue, limit: int = 128) -> str | None:
-    """Text without surrounding space, cut at `limit` characters; None when nothing remains."""
-    word = _word(value)
-    return None if word is None else word.strip()[:limit] or None
+    """Text fit to be shown, without surrounding space, cut at `limit` characters; None when nothing remains."""
+    raw = value.encode("utf-8", "replace") if isinstance(value, str) else value
+    if not isinstance(raw, bytes):
+        return None
+    return clean_name(raw).strip()[:limit] or None
 
 
 def _word(value: SqlValue) -> str | None:
