@@ -442,6 +442,28 @@ def test_a_cancelled_part_is_not_retried_once_values_are_derived_from_the_rest(
     assert value(store, "select sum(observations) || '/' || sum(transmissions) from traffic_hourly") == "2/1"
 
 
+def test_a_derived_value_that_was_given_up_is_said_to_be_missing_and_can_be_retried(
+    store: apsw.Connection, source: CoreScopeFile, bring: Importing
+) -> None:
+    """A later import derives from its own rows only: nothing else would ever add these."""
+    source.observation(source.transmission(ack(1), "2026-05-17T06:40:00Z"), source.observer(ALICE), AT)
+    store.execute(
+        "create trigger no before update of observation_count on transmissions begin select raise(abort, 'x'); end"
+    )
+    assert bring(source.path).state == "failed"
+    database = str(source.path.with_name("hopscope.db"))
+    operating.ask(database, "tx_observation_count_v1", "cancel", by="cli")
+    bring(source.path.with_name("missing.db"))
+    assert rows(store, "select state, error from imports where id = 1") == [
+        ("cancelled", "an operator cancelled tx_observation_count_v1: what it computes is missing until it is retried")
+    ]
+    store.execute("drop trigger no")
+    operating.ask(database, "tx_observation_count_v1", "retry", by="cli")
+    bring(source.path.with_name("missing.db"))
+    assert rows(store, "select state, error from imports where id = 1") == [("done", None)]
+    assert rows(store, "select observation_count from transmissions") == [(1,)]
+
+
 # -- derived values
 
 

@@ -1,11 +1,13 @@
 """What an operator asks of imports and migrations: a row, left in one short turn. Does none of the work."""
 
 from pathlib import Path
+from typing import Any
 
 import inchworm
 from hopscope.migrations.report import names_of, tables_of
 from hopscope.store import connection, imports, ledger, schema
 from hopscope.store.errors import StoreUnavailable, translated
+from hopscope.store.imports import Import
 from inchworm import Status, Verb
 from inchworm.errors import Busy
 
@@ -37,7 +39,10 @@ def ask(database: str, name: str, verb: str, *, by: str) -> str:
             f"import {number} was cancelled and values were derived from what came along: import the file again instead"
         )
     try:
-        return inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
+        done = inchworm.request(lambda: connection.open_writer(database), name, verb, by=by)
+        if verb == Verb.RETRY:
+            _reopen(database, name)
+        return done
     except inchworm.RequestRefused as refusal:
         raise RequestRefused(str(refusal)) from refusal
     except Busy as problem:
@@ -71,18 +76,33 @@ def ask_for_import(database: str, path: Path, *, by: str, now_ms: int) -> int:
 
 
 def _given_up(database: str, name: str) -> int | None:
-    """The import that a migration belongs to, when it was cancelled, or is being wrapped up without this migration."""
+    """The import whose rows a migration reads, when values were already derived from the others of its rows."""
     db = connection.open_reader(database)
     try:
+        job = _job_of(db, name)
         status = {str(row["name"]): str(row["status"]) for row in ledger.rows(db)}
-        job = next((found for found in imports.every(db) if name in names_of(found)), None)
     finally:
         db.close()
-    if job is None:
+    if job is None or name not in tables_of(job):
         return None
     derived = [status.get(other, Status.PENDING) for other in names_of(job) if other not in tables_of(job)]
-    begun = name in tables_of(job) and any(one not in (Status.PENDING, Status.CANCELLED) for one in derived)
+    begun = any(one not in (Status.PENDING, Status.CANCELLED) for one in derived)
     return job.id if job.state == "cancelled" or begun else None
+
+
+def _reopen(database: str, name: str) -> None:
+    """Let the service take up a cancelled import again, of which a derived value is retried."""
+    db = connection.open_writer(database)
+    try:
+        job = _job_of(db, name)
+        if job is not None and job.state == "cancelled":
+            imports.resume(db, job.id)
+    finally:
+        db.close()
+
+
+def _job_of(db: Any, name: str) -> Import | None:
+    return next((found for found in imports.every(db) if name in names_of(found)), None)
 
 
 def _statuses(database: str) -> dict[str, str]:

@@ -212,10 +212,21 @@ class Service:
         elif any(outcome.status not in (Status.DONE, Status.CANCELLED) for outcome in report.outcomes):
             return False
         else:
-            why, state = "an operator cancelled a part of it; what came along is complete", "cancelled"
+            why, state = self._given_up(job), "cancelled"
         imports.end(self._db, job.id, state, error=why, now=self._work.now_ms())
         log.error("import.ended", number=job.id, state=state, error=why)
         return True
+
+    def _given_up(self, job: Import) -> str:
+        derived = set(names_of(job)) - set(tables_of(job))
+        rows = ledger.rows(self._db)
+        missing = [str(row["name"]) for row in rows if row["name"] in derived and row["status"] == Status.CANCELLED]
+        if not missing:
+            return "an operator cancelled a part of it; what came along is complete"
+        until = (
+            "what they compute is missing until they are" if missing[1:] else "what it computes is missing until it is"
+        )
+        return f"an operator cancelled {', '.join(missing)}: {until} retried"
 
 
 def _meanwhile(job: Import, failed: Outcome) -> str:
