@@ -78,6 +78,28 @@ def test_a_sound_migration_with_foreign_keys_survives_or_says_what_they_forbid(u
         Ordeal("no rows", tmp_path).survived_by(TOTALS, bound, wrong, live=buy, server=url)
 
 
+def test_a_database_with_a_ledger_of_its_own_is_tried_in_and_its_ledger_is_left_alone(
+    server: Server, harness: PostgresHarness
+) -> None:
+    harness.execute(server.url("postgres"), "create database in_use")
+    here = server.url("in_use")
+    harness.execute(here, "create table t (id bigint primary key, n int)", "insert into t values (1, 1)")
+    mine = inchworm.Backfill(name="mine", table="t", update="update t set n = 2 where id between :first and :last")
+    assert inchworm.run(here, [mine]).ok
+    before = harness.rows(here, "select name, status, slices from _async_migrations")
+    for hazard in ("as it is", "no rows", "one row"):
+        Ordeal(hazard, Path()).survived_by(TOTALS, make, wrong, live=buy, server=here)
+    assert harness.rows(here, "select name, status, slices from _async_migrations") == before
+
+
+def test_an_identity_that_is_always_generated_is_no_fault_of_the_migration(url: str, tmp_path: Path) -> None:
+    def identity(connection: Connection) -> None:
+        make(connection)
+        connection.execute("alter table orders alter id add generated always as identity")
+
+    Ordeal("gaps in the keys", tmp_path).survived_by(TOTALS, identity, wrong, live=buy, server=url)
+
+
 @pytest.mark.parametrize(
     ("changed", "caught_by"),
     [

@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager, closing, contextmanager
 from pathlib import Path
 from typing import Any, Protocol
 
-from inchworm import sqlite
-from inchworm.clock import Clock
+from inchworm import ledger, sqlite
+from inchworm.clock import Clock, SystemClock, rfc3339
 from inchworm.ports import Database
 from inchworm.queries import quoted
 
@@ -38,7 +38,7 @@ class Hand(Protocol):
         ...
 
     def execute(self, sql: str, params: Sequence[Any] = ()) -> Any:
-        """A statement with `?` for each parameter; a cursor. Raises NoPlace when a foreign key forbids it."""
+        """A statement with `?` for each parameter; a cursor. Raises NoPlace when the schema forbids it."""
         ...
 
     def attempt(self) -> AbstractContextManager[None]:
@@ -209,6 +209,8 @@ class PostgresHand:
             return self.connection.execute(sql.replace("%", "%%").replace("?", "%s"), tuple(params))
         except psycopg.errors.ForeignKeyViolation as refusal:
             raise NoPlace(f"a foreign key forbids it: {refusal}") from refusal
+        except psycopg.errors.GeneratedAlways as refusal:
+            raise NoPlace(f"an identity column that is always generated forbids it: {refusal}") from refusal
 
     @contextmanager
     def attempt(self) -> Iterator[None]:
@@ -232,7 +234,10 @@ class PostgresHand:
 
 
 class PostgresGround:
-    """Schemas of its own in the database that `url` names, dropped at the end; statements find them unqualified."""
+    """Schemas of its own in the database that `url` names, dropped at the end; statements find them unqualified.
+
+    Extensions are found in `public`, but never a ledger: where the database has one, each schema gets its own.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -246,9 +251,23 @@ class PostgresGround:
             connection.execute(f"create schema {schema}")
         self._made.append(schema)
         given = str(conninfo_to_dict(self._url).get("options") or "")
+        if self._is_used():
+            self._give_ledger(make_conninfo(self._url, options=f"{given} -c search_path={schema}".strip()))
         return make_conninfo(
             self._url, options=f"{given} -c search_path={schema},public -c lock_timeout={LOCK_MS}".strip()
         )
+
+    def _is_used(self) -> bool:
+        with closing(self._connected(self._url)) as connection:
+            return any(
+                connection.execute("select to_regclass(%s) is not null", (f"public.{name}",)).fetchone()[0]
+                for name in ("_async_ledger", "_async_migrations")
+            )
+
+    def _give_ledger(self, alone: str) -> None:
+        clock = SystemClock()
+        with closing(self.open(alone, clock)) as db:
+            ledger.ensure(db, rfc3339(clock.wall()))
 
     @staticmethod
     def _connected(target: str) -> Any:
