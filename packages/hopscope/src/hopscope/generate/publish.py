@@ -10,12 +10,12 @@ import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.reasoncodes import ReasonCode
 
+from hopscope.config.kinds import MQTT_PORTS
 from hopscope.generate.stream import Record
 
 CONNECT_TIMEOUT_S = 10.0
 ACK_TIMEOUT_S = 60.0
 MAX_UNACKNOWLEDGED = 2000  # per broker; publishing waits for acknowledgements beyond it
-DEFAULT_PORTS = {"mqtt": 1883, "mqtts": 8883, "ws": 80, "wss": 443}
 
 
 class PublishError(Exception):
@@ -30,10 +30,10 @@ class Broker:
 
     def __init__(self, url: str, *, qos: int = 1) -> None:
         parts = urlsplit(url)
-        if parts.scheme not in DEFAULT_PORTS or not parts.hostname:
+        if parts.scheme not in MQTT_PORTS or not parts.hostname:
             raise PublishError(f"{_shown(url)} is no broker address; one looks like mqtt://127.0.0.1:1883")
         self.shown = _shown(url)
-        self._host, self._port, self._qos = parts.hostname, parts.port or DEFAULT_PORTS[parts.scheme], qos
+        self._host, self._port, self._qos = parts.hostname, parts.port or MQTT_PORTS[parts.scheme], qos
         self._client = mqtt.Client(
             CallbackAPIVersion.VERSION2,
             protocol=mqtt.MQTTv5,

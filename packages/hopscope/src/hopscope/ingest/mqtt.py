@@ -21,6 +21,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from hopscope import log
+from hopscope.config.kinds import MQTT_PORTS
 from hopscope.config.settings import MqttSource as Broker
 from hopscope.ingest.sources import Connection, Deliver
 from hopscope.model import Message, SourceState
@@ -34,11 +35,11 @@ FLUSH_S = 2.0  # for the last acknowledgements when stopping
 SILENT_S, LONGEST_SILENT_S = 300.0, 3600.0
 BURST = 200  # packets read before paho looks after its keepalive again
 
-_SCHEMES = {  # transport, TLS, port
-    "mqtt": ("tcp", False, 1883),
-    "mqtts": ("tcp", True, 8883),
-    "ws": ("websockets", False, 80),
-    "wss": ("websockets", True, 443),
+_SCHEMES = {  # transport, TLS
+    "mqtt": ("tcp", False),
+    "mqtts": ("tcp", True),
+    "ws": ("websockets", False),
+    "wss": ("websockets", True),
 }
 _PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
@@ -59,9 +60,9 @@ def endpoint(url: str) -> Endpoint:
     parts = urlsplit(url)
     if parts.scheme not in _SCHEMES or not parts.hostname:
         raise ValueError(f"{parts.scheme}://…: a broker's address is mqtt://, mqtts://, ws:// or wss:// and a host")
-    transport, tls, port = _SCHEMES[parts.scheme]
+    transport, tls = _SCHEMES[parts.scheme]
     path = parts.path if parts.path not in {"", "/"} else "/mqtt"  # the path that brokers use by convention
-    return Endpoint(parts.hostname, parts.port or port, transport, tls, path)
+    return Endpoint(parts.hostname, parts.port or MQTT_PORTS[parts.scheme], transport, tls, path)
 
 
 def client_id(database_id: str, source: str) -> str:

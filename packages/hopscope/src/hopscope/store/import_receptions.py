@@ -7,7 +7,7 @@ import json
 import marshal
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from hopscope.store.connection import sql
 from hopscope.store.faults import as_faults
@@ -188,8 +188,8 @@ class _Receptions:
         for tx, observer, known_id, *copy, snr, rssi in {one[2]: one for one in found}.values():
             self._near.add(tx, observer, _Stored(known_id, Copy(*copy), (snr, rssi)))
 
-    def add(self, row: Observed) -> str:
-        """What became of the row: new, merged, or forgotten because retention would drop it at once."""
+    def add(self, row: Observed) -> Literal["new", "merged", "forgotten"]:
+        """What became of the row. Forgotten: retention would drop it at once."""
         known = self._transmissions.get(row.hash)
         if known is None:
             if row.heard_at < self._origin.keep_from:
@@ -206,7 +206,8 @@ class _Receptions:
             return "merged"
         self._next += 1
         self._near.add(known.id, observer, one)
-        self.new.append((one.id, known.id, observer, self._origin.source_id, *row[3:11]))
+        heard = row[3:11]  # heard_at to direction, in the order of insert_observation
+        self.new.append((one.id, known.id, observer, self._origin.source_id, *heard))
         self._first(known, row.heard_at)
         self._last(known, row.heard_at)
         return "new"

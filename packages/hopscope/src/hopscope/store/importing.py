@@ -41,7 +41,13 @@ def transmissions(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
         else:
             known[digest] = work.create(row)
     work.write()
-    account(turn, origin, Refusals.of(rows), created=len(work.created), merged=len(good) - len(work.created))
+    return _accounted(turn, rows, origin, created=len(work.created))
+
+
+def _accounted(turn: Turn, rows: Sequence[Row], origin: Origin, *, created: int) -> int:
+    """Count the slice: what was neither refused nor created was known. Returns its rows."""
+    refused = Refusals.of(rows)
+    account(turn, origin, refused, created=created, merged=len(rows) - refused.counts.total() - created)
     return len(rows)
 
 
@@ -90,9 +96,7 @@ def observers(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     idents = {str(row["ident"]) for row in good}
     known = number_of(turn, "known_observers", {"idents": json.dumps(sorted(idents))})
     apply(turn, "upsert_observer", [_dated(row) for row in good])
-    created = len(idents) - known
-    account(turn, origin, Refusals.of(rows), created=created, merged=len(good) - created)
-    return len(rows)
+    return _accounted(turn, rows, origin, created=len(idents) - known)
 
 
 def _dated(row: Row) -> dict[str, SqlValue]:
@@ -113,9 +117,7 @@ def nodes(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     keys = {as_hex(row["pubkey"]) for row in good}
     known = number_of(turn, "known_nodes", {"keys": json.dumps(sorted(keys))})
     apply(turn, "upsert_node", good)
-    created = len(keys) - known
-    account(turn, origin, Refusals.of(rows), created=created, merged=len(good) - created)
-    return len(rows)
+    return _accounted(turn, rows, origin, created=len(keys) - known)
 
 
 def metrics(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
@@ -128,9 +130,7 @@ def metrics(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
         first[ident] = min(at, first.get(ident, at))
     apply(turn, "insert_observer", [{"ident": ident, "at": at} for ident, at in first.items()])
     apply(turn, "upsert_metric", good)
-    created = len(slots) - known
-    account(turn, origin, Refusals.of(rows), created=created, merged=len(good) - created)
-    return len(rows)
+    return _accounted(turn, rows, origin, created=len(slots) - known)
 
 
 def edges(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
@@ -139,9 +139,7 @@ def edges(turn: Turn, rows: Sequence[Row], origin: Origin) -> int:
     pairs = {(as_hex(row["node_a"]), as_hex(row["node_b"])) for row in good}
     known = number_of(turn, "known_edges", {"rows": json.dumps(sorted(pairs))})
     apply(turn, "upsert_edge", good)
-    created = len(pairs) - known
-    account(turn, origin, Refusals.of(rows), created=created, merged=len(good) - created)
-    return len(rows)
+    return _accounted(turn, rows, origin, created=len(pairs) - known)
 
 
 Write = Callable[[Turn, Sequence[Row], Origin], int]
