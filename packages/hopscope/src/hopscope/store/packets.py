@@ -114,8 +114,7 @@ def page(db: apsw.Connection, query: PacketQuery) -> PacketPage:
     if few is not None:
         return page_of(db, query, few)
     driver, filtered = choose(query)
-    parameters = bindings(query)
-    stopped_at = narrow(db, driver, query, parameters) if filtered else None
+    parameters, stopped_at = walk(db, driver, query, filtered=filtered)
     found: list[Any] = db.execute(statement(driver, query.ascending, filtered), parameters).fetchall()
     more = len(found) > query.limit
     ids = [row[1] for row in found[: query.limit]]
@@ -185,18 +184,23 @@ def bindings(query: PacketQuery) -> dict[str, Any]:
     }
 
 
-def narrow(db: apsw.Connection, driver: str, query: PacketQuery, parameters: dict[str, Any]) -> Position | None:
-    """Bound a walk at CANDIDATES rows; the position of the last of them, or None when the walk ends before it."""
-    if (db.execute(sql("stats")["counter"], ("transmissions",)).get or 0) < CANDIDATES:
-        return None
+def walk(
+    db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: bool
+) -> tuple[dict[str, Any], Position | None]:
+    """Parameters of a walk. Where filters remain it looks at CANDIDATES rows at most; the position of the last of them.
+
+    None: the walk ends by itself before that.
+    """
+    parameters = bindings(query)
+    if not filtered or (db.execute(sql("stats")["counter"], ("transmissions",)).get or 0) < CANDIDATES:
+        return parameters, None
     far = {**parameters, "limit": 1, "offset": CANDIDATES - 1}
     last: Any = db.execute(statement(driver, query.ascending, filtered=False), far).fetchone()
     if last is None:
-        return None
+        return parameters, None
     at, identity = last
     side, next_to = ("before", identity + 1) if query.ascending else ("after", identity - 1)
-    parameters[f"{side}_at"], parameters[f"{side}_id"] = at, next_to
-    return at, identity
+    return {**parameters, f"{side}_at": at, f"{side}_id": next_to}, (at, identity)
 
 
 def count(db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: bool) -> tuple[int, bool]:
@@ -205,8 +209,7 @@ def count(db: apsw.Connection, driver: str, query: PacketQuery, *, filtered: boo
         return int(db.execute(sql("stats")["counter"], ("transmissions",)).get or 0), True
     cap = COUNT_CAP_FILTERED if filtered else COUNT_CAP
     whole = replace(query, limit=cap, offset=0, after=None)
-    parameters = bindings(whole)
-    stopped_at = narrow(db, driver, whole, parameters) if filtered else None
+    parameters, stopped_at = walk(db, driver, whole, filtered=filtered)
     found: Any = db.execute(counting(driver, query.ascending, filtered), parameters).get
     return min(found, cap), found <= cap and stopped_at is None
 
