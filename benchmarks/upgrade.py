@@ -386,7 +386,7 @@ def verdicts(found: dict[str, Any]) -> list[tuple[bool, str]]:
     judged: list[tuple[bool, str]] = []
     for name, phases in found["endpoints"].items():
         for phase in ("import", "backfills"):
-            if not phases[phase]:
+            if not phases[phase] or not phases["after"]:
                 continue
             during, after = phases[phase]["p99"], phases["after"]["p99"]
             limit = min(RATIO * after, LISTS_MS) if name in LISTS else RATIO * after
@@ -400,8 +400,10 @@ def verdicts(found: dict[str, Any]) -> list[tuple[bool, str]]:
     ratio = found["import_rows_per_s"] / found["bare_rows_per_s"]
     judged.append((ratio >= IMPORT_RATIO, f"import at {ratio:.2f} of the bare loop's rate"))
     judged.append((found["error_count"] == 0 and found["live_lost"] == 0, "no errors, no live packet lost"))
-    memory = {name: found["rss_mb"].get(name, 0) for name in ("ingest", "migrations")}
-    return [*judged, *((mb < MEMORY_MB, f"{name}: {mb} MB") for name, mb in memory.items())]
+    for name in ("ingest", "migrations"):
+        mb = found["rss_mb"].get(name)
+        judged.append((mb is not None and mb < MEMORY_MB, f"{name}: {mb or 'unknown'} MB"))
+    return judged
 
 
 def show(found: dict[str, Any]) -> None:
