@@ -69,3 +69,15 @@ def test_on_a_narrow_terminal_no_number_is_broken_and_no_error_is_cut(
     output = CliRunner().invoke(main, ["migrations"]).output
     assert "1,234,567 / 7,654,321" in output
     assert f"one_v1: {said}" in output.splitlines()
+
+
+def test_what_a_dead_process_left_running_is_interrupted_as_the_api_says(database: str) -> None:
+    db = connection.open_writer(database)
+    db.execute(
+        "update _async_migrations set status = 'running', error = null, holder = 'elsewhere|b|pid:[1]|1|1|x', "
+        "lease_until = 1 where name = 'one_v1'"
+    )
+    db.close()
+    lines = CliRunner().invoke(main, ["migrations"]).output.splitlines()
+    assert any(line.split()[:2] == ["one_v1", "interrupted"] for line in lines)
+    assert any(line.startswith("one_v1: ") for line in lines)

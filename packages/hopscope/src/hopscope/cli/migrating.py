@@ -1,6 +1,7 @@
 """`hopscope migrations`: how the changes of stored data stand, and the operator's verbs for them."""
 
 import json
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from hopscope.api.migrations_status import MigrationInfo, status_of
 from hopscope.cli.choice import Choice, with_config
 from hopscope.cli.failures import MustChange, told
 from hopscope.migrations import operating
@@ -39,10 +41,11 @@ def migrations(choice: Choice, *, as_json: bool) -> None:
     elif not rows:
         click.echo("no migration has run in this database")
     else:
-        Console().print(_table(rows))
-        for name, why in ((str(row["name"]), row.get("error") or row.get("reason")) for row in rows):
-            if why:
-                click.echo(f"{name}: {why}")
+        found = status_of(tuple(rows), now_s=time.time()).migrations
+        Console().print(_table(found))
+        for one in found:
+            if why := one.error_message or one.reason:
+                click.echo(f"{one.name}: {why}")
 
 
 def _verb_command(verb: Verb) -> click.Command:
@@ -70,21 +73,21 @@ def _rows(database: str) -> Sequence[dict[str, Any]]:
         db.close()
 
 
-def _table(rows: Sequence[dict[str, Any]]) -> Table:
+def _table(found: Sequence[MigrationInfo]) -> Table:
     table = Table(box=None, pad_edge=False)
     for title in ("migration", "state", "", "rows"):
         table.add_column(title, justify="right" if title == "rows" else "left", no_wrap=True)
-    for row in rows:
-        status, done, total = str(row["status"]), row["rows_processed"] or 0, row["rows_total"]
+    for one in found:
+        done, total = one.rows_processed or 0, one.rows_total
         table.add_row(
-            Text(str(row["name"])),
-            Text(status, style=COLOURS.get(status, "")) + (", acknowledged" if _seen(row) else ""),
-            ProgressBar(total=total or 1, completed=done if total else float(status == "done"), width=BAR),
+            Text(one.name),
+            Text(one.status, style=COLOURS.get(one.status, "")) + (", acknowledged" if _seen(one) else ""),
+            ProgressBar(total=total or 1, completed=done if total else float(one.status == "done"), width=BAR),
             f"{done:,}" if total is None else f"{done:,} / {total:,}",
         )
     return table
 
 
-def _seen(row: dict[str, Any]) -> bool:
+def _seen(one: MigrationInfo) -> bool:
     """A failure that an operator has acknowledged; a retry forgets that."""
-    return row["status"] == "failed" and bool(row.get("acknowledged_at"))
+    return one.status == "failed" and one.acknowledged_at is not None
