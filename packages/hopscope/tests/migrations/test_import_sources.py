@@ -1,5 +1,6 @@
 """Files that are damaged, locked, or left half written: each is refused by its cause, and no other import waits."""
 
+import os
 import shutil
 import signal
 import subprocess
@@ -194,3 +195,28 @@ def test_what_is_wrong_with_a_file_is_found_whatever_it_is(good: Path) -> None:
     assert corescope.trouble(str(good), thorough=True) is None
     assert "was cut off" in (corescope.trouble(str(cut_off(good)), thorough=False) or "")
     assert corescope.trouble(str(good) + "x", thorough=False) == f"there is no file {good}x"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.parametrize(("command", "code"), [("import", 78), ("upgrade-check", 1)])
+def test_a_place_that_cannot_be_written_is_said(
+    command: str, code: int, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir(mode=0o500)
+    _place_is_said(command, code, good, tmp_path / "closed" / "hopscope.db", monkeypatch)
+
+
+@pytest.mark.parametrize(("command", "code"), [("import", 78), ("upgrade-check", 1)])
+def test_a_place_below_a_file_is_said(
+    command: str, code: int, good: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    _place_is_said(command, code, good, tmp_path / "file" / "hopscope.db", monkeypatch)
+
+
+def _place_is_said(command: str, code: int, good: Path, place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOPSCOPE_DATABASE", str(place))
+    ended = CliRunner().invoke(main, [command, str(good)])
+    assert ended.exit_code == code
+    assert ended.output.startswith("hopscope: ")
+    assert str(place) in ended.output

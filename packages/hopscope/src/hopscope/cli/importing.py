@@ -10,11 +10,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hopscope import log
-from hopscope.app import importing
+from hopscope.app import importing, preflight, writer
 from hopscope.app.child import stop_on_signals
 from hopscope.app.importing import ImportStopped, Look
+from hopscope.app.preflight import CannotStart
 from hopscope.app.stop import StopToken
-from hopscope.app.writer import key_ring
 from hopscope.cli.choice import Choice, with_config
 from hopscope.cli.failures import Failure, MustChange, told
 from hopscope.cli.forecasting import forecast_json, forecast_text
@@ -22,7 +22,7 @@ from hopscope.migrations import report
 from hopscope.migrations.forecast import forecast
 from hopscope.store.corescope import SourceError, is_hopscope
 from hopscope.store.errors import StoreUnavailable, UnsupportedDatabase
-from hopscope.store.lock import writer_alive
+from hopscope.store.lock import LockUnusable, writer_alive
 from hopscope.store.schema import SchemaError
 
 FILE = click.argument(
@@ -45,7 +45,9 @@ def import_file(choice: Choice, *, source: Path, as_json: bool, no_wait: bool) -
     log.setup("warning" if settings.log_level == "info" else settings.log_level)
     stop = StopToken()
     stop_on_signals(stop)
-    with told(UnsupportedDatabase, SchemaError, failure=MustChange), told(StoreUnavailable):
+    with told(UnsupportedDatabase, SchemaError, CannotStart, LockUnusable, failure=MustChange), told(StoreUnavailable):
+        writer.check_database(settings.database)
+        preflight.check_database(settings.database)
         if no_wait:
             number = importing.ask_only(settings, source, stop)
             who = "the running writer" if writer_alive(settings.database) else "no writer runs now, the next one"
@@ -125,7 +127,7 @@ def upgrade_check(choice: Choice, *, source: Path, as_json: bool) -> None:
         found = forecast(
             str(source),
             settings.database,
-            key_ring(settings),
+            writer.key_ring(settings),
             stall_budget_ms=settings.stall_budget_ms,
             retention_days=settings.retention_days,
         )

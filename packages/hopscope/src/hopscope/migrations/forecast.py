@@ -17,7 +17,7 @@ import inchworm
 from hopscope.migrations import corescope_import
 from hopscope.migrations.service import DISK_FLOOR_BYTES
 from hopscope.store import connection, corescope, imports, schema
-from hopscope.store.corescope import Extent, Forgotten, Shape
+from hopscope.store.corescope import Extent, Forgotten, Shape, SourceError
 from hopscope.store.imports import TablePlan
 from inchworm import Report
 from meshwire import KeyRing
@@ -66,10 +66,15 @@ def forecast(path: str, database: str, keys: KeyRing, *, stall_budget_ms: int, r
         enough = corescope_import.within(COUNT_S)
         left = corescope.forgotten_rows(source, found, extents, after, keep_from=keep_from, enough=enough)
         sizes = corescope.sizes(source, found)
-    with tempfile.TemporaryDirectory(prefix="hopscope-check-", dir=place) as directory:
-        trial = _Trial(str(Path(directory) / "sample.db"))
-        report = trial.run(path, _sample(found, extents), keys, stall_budget_ms)
-        rows, grew = trial.rows, trial.bytes_grown()
+    try:
+        with tempfile.TemporaryDirectory(prefix="hopscope-check-", dir=place) as directory:
+            trial = _Trial(str(Path(directory) / "sample.db"))
+            report = trial.run(path, _sample(found, extents), keys, stall_budget_ms)
+            rows, grew = trial.rows, trial.bytes_grown()
+    except OSError as exc:
+        raise SourceError(
+            f"no sample can be written beside {database}: {exc.strerror}: let this user write there"
+        ) from exc
     stored = corescope_import.without(plans, left)
     total = sum(plan.total for plan in stored if plan.left_out is None)
     return Forecast(
