@@ -10,7 +10,8 @@ from hopscope.api import answers, query, times
 from hopscope.api.answers import Answer, Answers
 from hopscope.api.errors import BadRequest
 from hopscope.api.memo import Memo
-from hopscope.api.timings import SLOW_KEPT, WINDOW, Timings, percentile
+from hopscope.api.timings import SLOW_KEPT, WINDOW, Timings
+from hopscope.percentile import percentile
 
 Start = Callable[..., Any]
 

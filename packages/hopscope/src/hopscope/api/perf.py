@@ -15,7 +15,8 @@ from hopscope.api.counted import Counted
 from hopscope.api.health import MIB
 from hopscope.api.migrations_status import MigrationInfo
 from hopscope.api.times import iso
-from hopscope.api.timings import EndpointStats, SlowAnswer, percentile
+from hopscope.api.timings import EndpointStats, SlowAnswer
+from hopscope.percentile import percentile
 from hopscope.store import writer_stats
 from hopscope.store.pool import CannotRead
 from hopscope.store.writer_stats import WriterStats

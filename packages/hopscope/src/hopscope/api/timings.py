@@ -1,11 +1,12 @@
 """How long the answers of each endpoint took, over a bounded window. Pure bookkeeping; the edge measures."""
 
-import math
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from hopscope.percentile import percentile
 
 WINDOW = 1000  # newest answers per endpoint that the percentiles are computed from
 SLOW_MS = 100.0
@@ -96,10 +97,3 @@ class Timings:
             average = total / requests if requests else 0.0
             slow = tuple(reversed(self._slow))
             return TimingsSnapshot(self._began, requests, average, endpoints, slow, self._slow_count)
-
-
-def percentile(ascending: Sequence[float], share: float) -> float:
-    """The value that `share` of the sorted values do not exceed (nearest rank); 0.0 of none."""
-    if not ascending:
-        return 0.0
-    return ascending[max(0, math.ceil(share * len(ascending)) - 1)]

@@ -4,6 +4,7 @@ from collections import deque
 from dataclasses import dataclass, field
 
 from hopscope.model import TurnStats
+from hopscope.percentile import percentile
 
 KEPT_TURNS = 1_000  # percentiles over about three minutes of busy ingest
 
@@ -39,17 +40,14 @@ class Turns:
             turns=self.turns,
             rows=self.rows,
             failures=self.failures,
-            wait_p50=percentile(waits, 50),
-            wait_p95=percentile(waits, 95),
-            wait_max=percentile(waits, 100),
-            hold_p50=percentile(holds, 50),
-            hold_p95=percentile(holds, 95),
-            hold_max=percentile(holds, 100),
+            wait_p50=_ranked(waits, 0.5),
+            wait_p95=_ranked(waits, 0.95),
+            wait_max=_ranked(waits, 1),
+            hold_p50=_ranked(holds, 0.5),
+            hold_p95=_ranked(holds, 0.95),
+            hold_max=_ranked(holds, 1),
         )
 
 
-def percentile(ordered: list[float], percent: int) -> float:
-    """The smallest value that `percent` per cent of the values do not exceed; 0 when there are none."""
-    if not ordered:
-        return 0.0
-    return round(ordered[max(0, -(-len(ordered) * percent // 100) - 1)], 3)
+def _ranked(ascending: list[float], share: float) -> float:
+    return round(percentile(ascending, share), 3)
