@@ -8,6 +8,7 @@ import pytest
 from meshes import Mesh
 
 from hopscope.api.migrations_status import MigrationInfo, StatusReader, status_of
+from hopscope.store import imports
 from hopscope.store.pool import ReadPool
 
 Start = Callable[..., Any]
@@ -144,6 +145,19 @@ def test_perf_and_healthz_say_the_same_with_exactly_these_keys(mesh: Mesh, start
     assert [set(one) for one in perf] == [KEYS]
     assert (health["ready"], health["async_migrations_running"]) == (True, True)
     assert [one["name"] for one in health["async_migrations"]] == [one["name"] for one in perf]
+
+
+@pytest.mark.parametrize("path", ["/api/healthz", "/api/perf", "/metrics"])
+def test_no_error_of_a_migration_tells_strangers_where_the_operator_keeps_files(
+    mesh: Mesh, start: Start, path: str
+) -> None:
+    place = "/srv/Op's. data; (2)/meshcore.db"
+    imports.request(mesh.db, place, by="cli", now=1)
+    ledger(mesh, status="failed", error=f"there is no file {place}, nor /home/op/b.db-wal")
+    text = start().get(path).text
+    assert "/srv" not in text
+    assert "/home" not in text
+    assert ("there is no file meshcore.db, nor b.db-wal" in text) == (path != "/metrics")
 
 
 def test_a_failed_migration_is_not_ready_but_still_served(mesh: Mesh, start: Start) -> None:

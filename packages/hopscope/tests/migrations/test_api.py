@@ -14,7 +14,9 @@ from litestar.testing import TestClient
 
 from hopscope.app.reader import create_app
 from hopscope.config.settings import Settings
+from hopscope.migrations import report
 from hopscope.store import imports, ledger
+from hopscope.store.lock import WriterLock
 from meshwire import encode
 
 KEY = "a-long-operator-key-7391"
@@ -69,6 +71,62 @@ def test_an_import_is_shown_with_its_report_and_without_its_directory(
     assert str(tmp_path) not in answer.text
     names = [one["name"] for one in client.get("/api/perf").json()["asyncMigrations"]]
     assert "tx_last_seen_backfill_v1" in names
+
+
+def test_no_error_of_an_import_tells_strangers_where_its_file_lies(
+    start: Callable[[], Client], store: apsw.Connection, source: CoreScopeFile, bring: Importing, tmp_path: Path
+) -> None:
+    fill(source)
+    store.execute("create trigger no before insert on observations begin select raise(abort, '/srv/x/no.db-wal'); end")
+    assert bring(source.path).state == "failed"
+    (found,) = start().get("/api/imports").json()["imports"]
+    said = [found["error"], *(one["error"] for one in found["migrations"] if one["error"])]
+    assert len(said) == 2
+    assert all("no.db-wal" in one and "/srv" not in one for one in said)
+
+
+@pytest.mark.parametrize(
+    ("stored", "holder", "says"),
+    [
+        ("requested", None, "waiting"),
+        ("requested", "ingest", "requested"),
+        ("running", None, "interrupted"),
+        ("running", "ingest", "running"),
+        ("running", "import", "running"),
+    ],
+)
+def test_an_import_runs_only_while_somebody_works(
+    stored: str, holder: str | None, says: str, start: Callable[[], Client], store: apsw.Connection, tmp_path: Path
+) -> None:
+    number = imports.request(store, "/srv/meshcore.db", by="cli", now=1)
+    store.execute("update imports set state = ? where id = ?", (stored, number))
+    with ExitStack() as stack:
+        if holder:
+            stack.enter_context(WriterLock.acquire(str(tmp_path / "hopscope.db"), holder))
+        (found,) = start().get("/api/imports").json()["imports"]
+    assert found["state"] == says
+
+
+@pytest.mark.parametrize(
+    ("statuses", "says"),
+    [
+        (("done", "pending"), "running"),
+        (("interrupted", "pending"), "interrupted"),
+        (("paused", "interrupted"), "paused"),
+        (("interrupted", "running"), "running"),
+        (("paused", "verifying"), "running"),
+    ],
+)
+def test_an_import_of_a_living_writer_stands_as_its_migrations_do(
+    statuses: tuple[str, ...], says: str, store: apsw.Connection
+) -> None:
+    number = imports.request(store, "/srv/meshcore.db", by="cli", now=1)
+    store.execute("update imports set state = 'running' where id = ?", (number,))
+    job = imports.load(store, number)
+    assert job is not None
+    rows = [{"name": n, "status": s} for n, s in zip(report.names_of(job), statuses, strict=False)]
+    assert {report.standing(job, rows, works=works) for works in (True, None)} == {says}
+    assert report.standing(job, rows, works=False) == "interrupted"
 
 
 def test_everything_an_operator_may_do_needs_the_key(client: Client) -> None:

@@ -14,7 +14,10 @@ from msgspec import Struct
 
 from hopscope.api.access import OPEN, OPERATOR, operator
 from hopscope.api.context import Given
+from hopscope.api.directories import without_directories
 from hopscope.api.errors import BadRequest, NotFound
+from hopscope.api.migrations_status import as_it_is
+from hopscope.api.writer_status import STOPPED, UNKNOWN
 from hopscope.migrations import operating, report
 from hopscope.migrations.operating import NoSuchMigration, NoSuchVerb, RequestRefused
 from hopscope.store import imports, ledger
@@ -48,19 +51,29 @@ class Asked(Struct, rename="camel"):
 
 @get("/api/imports", opt=OPEN, sync_to_thread=True, tags=["migrations"])
 def list_imports(context: Given) -> dict[str, Any]:
-    """Every import with its report, oldest first. Paths are shown as file names."""
-    return {"imports": context.pool.read(_reports)}
+    """Every import with its report, oldest first. Paths are shown as file names.
+
+    state: requested, waiting (asked for, and no process is there to begin), running, paused, interrupted (goes on with
+    the next writer), done, failed, cancelled, refused.
+    """
+    writer = context.writer.current().state
+    works = None if writer == UNKNOWN else writer != STOPPED
+    now_s = context.now_ms() / 1000
+
+    def reports(db: Snapshot) -> list[dict[str, Any]]:
+        rows = as_it_is(ledger.rows(db), now_s=now_s)
+        jobs = imports.every(db)
+        return [report.as_json(job, rows, state=report.standing(job, rows, works=works)) for job in jobs]
+
+    return {"imports": [_for_strangers(one) for one in context.pool.read(reports)]}
 
 
-def _reports(db: Snapshot) -> list[dict[str, Any]]:
-    rows = ledger.rows(db)
-    found = [report.as_json(job, rows) for job in imports.every(db)]
-    return [{**one, "file": Path(one["file"]).name, "error": _without_directory(one)} for one in found]
+def _for_strangers(one: dict[str, Any]) -> dict[str, Any]:
+    def shown(text: str | None) -> str | None:
+        return text and without_directories(text, one["file"])
 
-
-def _without_directory(one: dict[str, Any]) -> str | None:
-    directory = str(Path(one["file"]).parent)
-    return one["error"].replace(directory + "/", "") if one["error"] else None
+    migrations = [{**migration, "error": shown(migration["error"])} for migration in one["migrations"]]
+    return {**one, "file": Path(one["file"]).name, "error": shown(one["error"]), "migrations": migrations}
 
 
 @get("/api/admin/import-files", opt=OPERATOR, guards=[operator], sync_to_thread=True, tags=["migrations"])

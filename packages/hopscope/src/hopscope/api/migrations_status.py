@@ -4,16 +4,17 @@ Reads the engine's ledger at most once a second through a read-only connection; 
 """
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
+from hopscope.api.directories import without_directories
 from hopscope.api.memo import Memo
-from hopscope.store import ledger
-from hopscope.store.pool import CannotRead, ReadPool
+from hopscope.store import imports, ledger
+from hopscope.store.pool import CannotRead, ReadPool, Snapshot
 from inchworm.lease import is_dead, lapsed
 
 EVERY_S = 1.0
@@ -101,10 +102,29 @@ class StatusReader:
 
     def _read(self) -> MigrationsStatus:
         try:
-            self._last = status_of(self.pool.read(ledger.rows), now_s=self.now_s())
+            rows, files = self.pool.read(_rows_and_files)
+            self._last = for_strangers(status_of(rows, now_s=self.now_s()), files)
         except CannotRead as error:
-            self._last = MigrationsStatus(self._last.migrations, self._last.unacknowledged, str(error))
+            why = without_directories(str(error))
+            self._last = MigrationsStatus(self._last.migrations, self._last.unacknowledged, why)
         return self._last
+
+
+def _rows_and_files(db: Snapshot) -> tuple[tuple[dict[str, Any], ...], tuple[str, ...]]:
+    return ledger.rows(db), imports.paths(db)
+
+
+def for_strangers(status: MigrationsStatus, files: Sequence[str]) -> MigrationsStatus:
+    """The status without the operator's directories; `files`: the paths that imports were asked for with."""
+
+    def shown(text: str | None) -> str | None:
+        return text and without_directories(text, *files)
+
+    infos = tuple(
+        msgspec.structs.replace(info, error_message=shown(info.error_message), reason=shown(info.reason))
+        for info in status.migrations
+    )
+    return replace(status, migrations=infos)
 
 
 def status_of(rows: tuple[dict[str, Any], ...], *, now_s: float) -> MigrationsStatus:
@@ -141,6 +161,11 @@ def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
         quarantined=int(row.get("rows_quarantined") or 0),
         acknowledged_at=rfc3339(moment(row.get("acknowledged_at"))) if status == "failed" else None,
     )
+
+
+def as_it_is(rows: Sequence[Mapping[str, Any]], *, now_s: float) -> list[dict[str, Any]]:
+    """The ledger's rows with the status that `info_of` finds: what a dead process left does not run."""
+    return [{**row, "status": info_of(row, now_s=now_s).status} for row in rows]
 
 
 def crash_of(row: Mapping[str, Any], now_s: float) -> str | None:

@@ -66,14 +66,33 @@ def accounted_for(job: Import, ledger: Sequence[Row]) -> bool:
     )
 
 
-def as_json(job: Import, ledger: Sequence[Row]) -> dict[str, Any]:
-    """The report for machines; times RFC 3339 UTC."""
+def standing(job: Import, ledger: Sequence[Row], *, works: bool | None) -> str:
+    """The state of an import as it is: what is stored stays `running` when the process that worked has died.
+
+    `works`: whether a process lives that imports, None: not known. Adds to the stored states `waiting` (asked for, and
+    nobody is there to begin), `interrupted` and `paused`. Of each row of the ledger status is read, as it is too.
+    """
+    if job.state == "requested":
+        return "waiting" if works is False else job.state
+    if job.state != "running":
+        return job.state
+    if works is False:
+        return "interrupted"
+    names = names_of(job)
+    found = {row["status"] for row in ledger if row["name"] in names}
+    if found & {"running", "verifying"}:
+        return job.state
+    return next((state for state in ("paused", "interrupted") if state in found), job.state)
+
+
+def as_json(job: Import, ledger: Sequence[Row], *, state: str | None = None) -> dict[str, Any]:
+    """The report for machines; times RFC 3339 UTC. `state`: what `standing` says; None: what is stored."""
     names = set(names_of(job))
     ended = job.state == "done"
     return {
         "import": job.id,
         "file": job.path,
-        "state": job.state,
+        "state": state or job.state,
         "error": job.error,
         "requestedAt": _time(job.requested_at),
         "startedAt": _time(job.started_at),

@@ -139,6 +139,11 @@ def every(db: apsw.Connection) -> list[Import]:
     return [found for number in numbers if (found := load(db, number)) is not None]
 
 
+def paths(db: apsw.Connection) -> tuple[str, ...]:
+    """The files that imports were asked for with."""
+    return tuple(str(row[0]) for row in db.execute(sql("imports")["paths"]))
+
+
 def witnesses(db: apsw.Connection) -> list[Mapping[str, tuple[int, bytes]]]:
     """Per finished import, newest first: table -> its last key and the digest of the row there."""
     by_import: dict[int, dict[str, tuple[int, bytes]]] = {}

@@ -52,3 +52,6 @@ update imports set state = :state, ended_at = :now, error = :error where id = :i
 
 -- name: continue
 update imports set state = 'running', ended_at = null, error = null where id = :id
+
+-- name: paths
+select distinct path from imports
