@@ -101,6 +101,26 @@ def test_an_import_that_lost_its_writer_is_not_called_running(site: Installation
     expect(table_row).not_to_contain_text("took")
 
 
+def test_an_import_that_is_done_says_in_words_what_it_could_not_read(site: Installation, tab: Open) -> None:
+    db = connection.open_writer(site.settings.database)
+    schema.prepare(db)
+    why = "3 rows of observations are in /srv/mesh/meshcore.db and could not be read: it is damaged"
+    for path, state, error in (("meshcore.db", "done", why), ("notes.db", "refused", "this is no CoreScope database")):
+        number = imports.request(db, f"/srv/mesh/{path}", by="cli", now=1)
+        plan = [imports.TablePlan("observations", key_last=9, total=9)] if state == "done" else []
+        imports.begin(db, number, path, plan, now=2)
+        imports.end(db, number, state, error=error, now=3)
+    db.close()
+    page = tab("/system")
+    done = page.get_by_role("group").filter(has=page.get_by_text("meshcore.db", exact=True))
+    expect(done.locator("summary")).to_contain_text("not every row accounted for")
+    expect(done.get_by_text(why.replace("/srv/mesh/", ""))).to_be_visible()
+    refused = page.get_by_role("group").filter(has=page.get_by_text("notes.db", exact=True))
+    expect(refused.get_by_text("this is no CoreScope database")).to_be_visible()
+    expect(refused.get_by_text("Times are the server's receive times")).to_be_visible()
+    expect(refused).not_to_contain_text("accounted for")
+
+
 def test_an_import_in_the_collectors_place_is_said(site: Installation, tab: Open) -> None:
     with WriterLock.acquire(site.settings.database, "import"):
         page = tab("/packets")

@@ -6,7 +6,7 @@ import { operatorKey } from "../operator.js";
 import { useResource } from "../resource.js";
 import { refreshMigrations } from "../migrations.js";
 import { count } from "../format.js";
-import { collector, isGone } from "../collector.js";
+import { isGone } from "../collector.js";
 import { fit } from "../text.js";
 import { Ago } from "../parts/words.js";
 import { Await } from "../parts/states.js";
@@ -21,19 +21,20 @@ export function Imports() {
   `;
 }
 
-/** What an import does: one that is under way does nothing while nobody works. @param {string} state @param {string} collecting */
-const standing = (state, collecting) =>
-  collecting !== "stopped" ? state : ({ running: "interrupted", requested: "waits for the collector" }[state] ?? state);
+/** What stands for a state where its name says too little. */
+const STATES = { waiting: "waits for the collector" };
+const ENDED = new Set(["done", "failed", "cancelled", "refused"]);
 
 function Report({ report }) {
-  const state = standing(report.state, collector.value.state);
-  const { error, tables, leftOut, quarantine } = report;
+  const { state, error, tables, leftOut, quarantine, notes } = report;
+  const short = ENDED.has(state) && tables.length > 0 && !report.accountedFor; // a refused one has read no row
   const sum = (key) => tables.reduce((total, table) => total + (table[key] ?? 0), 0);
-  return html`<details class="import" open=${state !== "done"}>
-    <summary><strong>${fit(report.file, 80)}</strong> <span class="status" data-status=${state}><span class="lamp" aria-hidden="true"></span>${state}</span>
+  return html`<details class="import" open=${state !== "done" || Boolean(error) || short}>
+    <summary><strong>${fit(report.file, 80)}</strong> <span class="status" data-status=${state}><span class="lamp" aria-hidden="true"></span>${STATES[state] ?? state}</span>
       <span class="dim">${report.endedAt ? html`ended <${Ago} at=${report.endedAt} />` : html`asked <${Ago} at=${report.requestedAt} />`},
       ${" "}${count(sum("imported"))} imported, ${count(sum("merged"))} merged, ${count(sum("quarantined"))} set aside</span>
-      ${report.accountedFor && html` <span class="tag good">every row accounted for</span>`}</summary>
+      ${report.accountedFor && html` <span class="tag good">every row accounted for</span>`}
+      ${short && html` <span class="tag">not every row accounted for</span>`}</summary>
     ${error && html`<p class="hint bad">${fit(error, 300)}</p>`}
     ${tables.length > 0 && html`<${Wide} label="Rows of the import"><table class="table">
       <thead><tr><th>Table</th><th class="right">At the start</th><th class="right">Read</th><th class="right">Imported</th><th class="right">Merged</th><th class="right">Set aside</th><th class="right">Vanished</th></tr></thead>
@@ -41,6 +42,7 @@ function Report({ report }) {
     </table><//>`}
     ${quarantine.length > 0 && html`<ul class="dim notes">${quarantine.map(({ reason, count: n }) => html`<li>${count(n)} set aside: ${fit(reason.replaceAll("_", " "), 120)}</li>`)}</ul>`}
     ${leftOut.length > 0 && html`<ul class="dim notes">${leftOut.map(({ table, reason }) => html`<li>${table} stays behind: ${fit(reason, 160)}</li>`)}</ul>`}
+    ${notes?.length > 0 && html`<ul class="dim notes">${notes.map((note) => html`<li>${fit(note, 300)}</li>`)}</ul>`}
   </details>`;
 }
 
