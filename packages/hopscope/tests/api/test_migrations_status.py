@@ -160,6 +160,34 @@ def test_no_error_of_a_migration_tells_strangers_where_the_operator_keeps_files(
     assert ("there is no file meshcore.db, nor b.db-wal" in text) == (path != "/metrics")
 
 
+def test_metrics_tell_how_far_a_migration_is_from_the_same_ledger(mesh: Mesh, start: Start) -> None:
+    ledger(mesh)
+    mesh.db.execute("alter table _async_migrations add column throttled text")
+    mesh.db.execute("alter table _async_migrations add column rows_quarantined integer")
+    waited = '{"disk floor": 2.5, "paused by alice": 1, "paused by bob": 3}'
+    mesh.db.execute("update _async_migrations set throttled = ?, rows_quarantined = 7", (waited,))
+    ledger_row = (
+        "insert into _async_migrations (name, status, rows_processed, throttled) values ('b', 'paused', 4, 'x')"
+    )
+    mesh.db.execute(ledger_row)
+    lines = [line for line in start().get("/metrics").text.splitlines() if line.startswith("hopscope_migration_")]
+    of_a, of_b = ([line for line in lines if f'migration="{name}"' in line] for name in (row()["name"], "b"))
+    name = row()["name"]
+    rate = next(line for line in of_a if line.startswith("hopscope_migration_rows_per_second"))
+    assert float(rate.split()[-1]) > 0
+    assert set(of_a) - {rate} == {
+        f'hopscope_migration_rows_processed{{migration="{name}"}} 500.0',
+        f'hopscope_migration_rows_total{{migration="{name}"}} 1500.0',
+        f'hopscope_migration_rows_quarantined{{migration="{name}"}} 7.0',
+        f'hopscope_migration_throttled_seconds{{migration="{name}",reason="disk floor"}} 2.5',
+        f'hopscope_migration_throttled_seconds{{migration="{name}",reason="other"}} 4.0',
+    }
+    assert of_b == [
+        'hopscope_migration_rows_processed{migration="b"} 4.0',
+        'hopscope_migration_rows_quarantined{migration="b"} 0.0',
+    ]
+
+
 def test_a_failed_migration_is_not_ready_but_still_served(mesh: Mesh, start: Start) -> None:
     ledger(mesh, status="failed", error="out of disk")
     client = start()

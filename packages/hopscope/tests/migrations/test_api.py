@@ -86,17 +86,17 @@ def test_no_error_of_an_import_tells_strangers_where_its_file_lies(
 
 
 @pytest.mark.parametrize(
-    ("stored", "holder", "says"),
+    ("holder", "stored", "says"),
     [
-        ("requested", None, "waiting"),
-        ("requested", "ingest", "requested"),
-        ("running", None, "interrupted"),
-        ("running", "ingest", "running"),
-        ("running", "import", "running"),
+        (None, "requested", "waiting"),
+        ("ingest", "requested", "requested"),
+        (None, "running", "interrupted"),
+        ("ingest", "running", "running"),
+        ("import", "running", "running"),
     ],
 )
 def test_an_import_runs_only_while_somebody_works(
-    stored: str, holder: str | None, says: str, start: Callable[[], Client], store: apsw.Connection, tmp_path: Path
+    holder: str | None, stored: str, says: str, *, start: Callable[[], Client], store: apsw.Connection, tmp_path: Path
 ) -> None:
     number = imports.request(store, "/srv/meshcore.db", by="cli", now=1)
     store.execute("update imports set state = ? where id = ?", (stored, number))

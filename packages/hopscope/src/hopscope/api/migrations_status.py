@@ -55,6 +55,7 @@ class MigrationsStatus:
     migrations: tuple[MigrationInfo, ...] = ()
     unacknowledged: tuple[str, ...] = ()  # names of failed ones that nobody acknowledged
     error: str | None = None
+    throttled: Mapping[str, Mapping[str, float]] = field(default_factory=dict)  # name -> reason -> seconds of waiting
 
     @property
     def running(self) -> bool | None:
@@ -106,7 +107,7 @@ class StatusReader:
             self._last = for_strangers(status_of(rows, now_s=self.now_s()), files)
         except CannotRead as error:
             why = without_directories(str(error))
-            self._last = MigrationsStatus(self._last.migrations, self._last.unacknowledged, why)
+            self._last = replace(self._last, error=why)
         return self._last
 
 
@@ -131,7 +132,8 @@ def status_of(rows: tuple[dict[str, Any], ...], *, now_s: float) -> MigrationsSt
     """The status that the ledger's rows tell. Columns that an older ledger lacks are unknown."""
     infos = tuple(info_of(row, now_s=now_s) for row in rows)
     pending = tuple(info.name for info in infos if info.status == "failed" and not info.acknowledged_at)
-    return MigrationsStatus(infos, pending)
+    throttled = {str(row["name"]): throttled_of(row.get("throttled")) for row in rows}
+    return MigrationsStatus(infos, pending, throttled=throttled)
 
 
 def info_of(row: Mapping[str, Any], *, now_s: float) -> MigrationInfo:
@@ -178,6 +180,15 @@ def crash_of(row: Mapping[str, Any], now_s: float) -> str | None:
     if isinstance(lease, int | float) and lapsed(lease, now_s):
         return "crashed or kept from writing: its lease has ended; the next writer continues it"
     return None
+
+
+def throttled_of(text: Any) -> dict[str, float]:
+    """Seconds by reason, of the ledger's JSON; nothing where an older ledger has none or it is unreadable."""
+    try:
+        found = msgspec.json.decode(text or b"{}", type=dict[str, float])
+    except (msgspec.DecodeError, TypeError):
+        return {}
+    return found
 
 
 def rate_of(row: Mapping[str, Any], elapsed: float | None) -> float | None:
