@@ -219,11 +219,16 @@ def test_a_writer_that_is_told_to_stop_records_the_signal_and_resumes(long_place
 
 
 def test_a_command_that_is_interrupted_says_so_and_the_same_command_continues(long_place: Place) -> None:
-    command = long_place.start("import", str(long_place.source))
+    command = long_place.start("import", str(long_place.source), "--json")
     long_place.wait_for_rows(1_000)
-    told = stop(command, signal.SIGINT)
+    command.send_signal(signal.SIGINT)
+    out, told = command.communicate(timeout=PATIENCE_S)
     assert command.returncode == 1
     assert "stopped (SIGINT); import 1 goes on with the next writer" in told
+    report = json.loads(out)
+    assert (report["state"], report["stopped"] in told) == ("interrupted", True)
+    assert "interrupted" in {one["status"] for one in report["migrations"]}
+    assert "running" not in {one["status"] for one in report["migrations"]}
     assert long_place.row("import_1_observations")["reason"] == "interrupted: SIGINT"
     ended = long_place.run("import", str(long_place.source), "--json")
     assert ended.returncode == 0, ended.stderr

@@ -6,7 +6,7 @@ Leaves the request as a row, lets the work be done, and follows it on a read-onl
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,13 @@ from hopscope.app.writer import check_database, key_ring
 from hopscope.config.settings import Settings
 from hopscope.migrations.operating import ask_for_import
 from hopscope.migrations.service import Blocked, Service, Work
-from hopscope.store import connection, imports, ledger, schema
+from hopscope.store import connection, imports, ledger, lock, schema
 from hopscope.store.errors import StoreUnavailable
 from hopscope.store.imports import Import
-from hopscope.store.lock import WriterAlive, WriterLock, writer_alive
+from hopscope.store.lock import WriterAlive, WriterLock
 
 LOOK_S = 0.5
+COMMAND = "import"  # the work that a command's lock names
 ENDED = frozenset({"done", "failed", "cancelled", "refused"})
 LATER = "import {} goes on with the next writer, or with the same command"
 MEANWHILE = "the writer goes on with import {}"
@@ -31,7 +32,15 @@ ASK_PATIENCE_S = 120.0  # a request is one row: a database that a stranger keeps
 
 
 class ImportStopped(Exception):
-    """The import goes on later; str() says when."""
+    """The import goes on later; str() says when. `number`: which one it is; None: it is gone."""
+
+    def __init__(self, why: str, number: int | None = None) -> None:
+        super().__init__(why)
+        self.number = number
+
+
+class _CommandEnded(Exception):
+    """The other command in whose process the import was done has ended before it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,14 +58,18 @@ def bring(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Lo
     when the database stays locked so long that not even the request could be left.
     """
     check_database(settings.database)
+    number: int | None = None
     while True:
         try:
-            with WriterLock.acquire(settings.database, "import"):
-                return _bring_here(settings, path, stop, on_look)
+            with WriterLock.acquire(settings.database, COMMAND):
+                number = number or ask_only(settings, path, stop)
+                with _working(settings, stop) as why_gone:
+                    return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=LATER)
         except WriterAlive:
-            number = ask_only(settings, path, stop)
+            number = number or ask_only(settings, path, stop)
             why_gone = _Writer(settings.database).why_gone
-            return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=MEANWHILE)
+            with suppress(_CommandEnded):  # nobody starts a command again: this one takes its place
+                return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=MEANWHILE)
 
 
 def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
@@ -76,12 +89,6 @@ def ask_only(settings: Settings, path: Path, stop: StopToken) -> int:
             stop.wait(LOOK_S)
 
 
-def _bring_here(settings: Settings, path: Path, stop: StopToken, on_look: Callable[[Look], None]) -> Look:
-    number = ask_only(settings, path, stop)
-    with _working(settings, stop) as why_gone:
-        return _follow(settings.database, number, stop, on_look, why_gone=why_gone, goes_on=LATER)
-
-
 @contextmanager
 def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], str | None]]:
     """The service in a thread of this process, stopped at the end; yields what says why it no longer works."""
@@ -89,7 +96,7 @@ def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], str |
 
     def run() -> None:
         keys, days = key_ring(settings), settings.retention_days
-        service = Service(Work(settings.database, keys, settings.stall_budget_ms, retention_days=days))
+        service = Service(Work(settings.database, keys, settings.stall_budget_ms, retention_days=days, says_ends=False))
         try:
             service.work(ended)
         except Blocked as problem:
@@ -109,14 +116,17 @@ def _working(settings: Settings, stop: StopToken) -> Iterator[Callable[[], str |
 
 
 class _Writer:
-    """Whether another process's writer lives, with patience for a restart."""
+    """Whether another process's writer lives, with patience for a restart, which a command's import does not have."""
 
     def __init__(self, database: str) -> None:
         self._database, self._seen = database, time.monotonic()
+        self._work: str | None = None
 
     def why_gone(self) -> str | None:
-        if writer_alive(self._database):
-            self._seen = time.monotonic()
+        if (work := lock.look(self._database).work) is not None:
+            self._work, self._seen = work, time.monotonic()
+        elif self._work == COMMAND:
+            return COMMAND
         return None if time.monotonic() - self._seen < WRITER_GONE_S else "no writer works any more"
 
 
@@ -138,10 +148,21 @@ def _follow(
             if look.job.state in ENDED:
                 return look
             if stop.is_set():
-                raise ImportStopped(f"stopped ({stop.reason}); {goes_on.format(number)}")
+                raise ImportStopped(f"stopped ({stop.reason}); {goes_on.format(number)}", number)
+            if gone == COMMAND:
+                raise _CommandEnded
             if gone is not None:
-                raise ImportStopped(f"{gone}; {LATER.format(number)}")
+                raise ImportStopped(f"{gone}; {LATER.format(number)}", number)
             stop.wait(LOOK_S)
+    finally:
+        db.close()
+
+
+def look_again(database: str, number: int) -> Look:
+    """An import as it stands now. Raises ImportStopped when it is gone."""
+    db = connection.open_reader(database)
+    try:
+        return _look(db, number)
     finally:
         db.close()
 

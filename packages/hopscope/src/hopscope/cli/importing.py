@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from hopscope import log
+from hopscope.api.migrations_status import as_it_is
 from hopscope.app import importing, preflight, writer
 from hopscope.app.child import stop_on_signals
 from hopscope.app.importing import ImportStopped, Look
@@ -57,18 +59,44 @@ def import_file(choice: Choice, *, source: Path, as_json: bool, no_wait: bool) -
                 else f"import {number} is asked for; {who} takes it up"
             )
             return
-        with told(ImportStopped), _Bars(enabled=not as_json) as bars:
-            look = importing.bring(settings, source, stop, bars.show)
+        try:
+            with _Bars(enabled=not as_json) as bars:
+                look = importing.bring(settings, source, stop, bars.show)
+        except ImportStopped as stopped:
+            if as_json:
+                _print(_stopped_json(stopped, settings.database))
+            raise Failure(str(stopped)) from stopped
     _end(look, as_json=as_json)
 
 
 def _end(look: Look, *, as_json: bool) -> None:
+    """The report on standard output, and what is wrong, once, on standard error."""
+    job, text = look.job, report.as_text(look.job)
     if as_json:
-        click.echo(json.dumps(report.as_json(look.job, look.ledger), indent=2, ensure_ascii=False))
-    else:
-        click.echo(report.as_text(look.job), nl=False)
-    if not report.accounted_for(look.job, look.ledger):
-        raise Failure(look.job.error or "not every row and every migration is accounted for")
+        _print(report.as_json(job, look.ledger))
+    elif job.tables:
+        click.echo(text, nl=False)
+    else:  # nothing was begun: that it was refused is all there is to say
+        raise Failure(text.rstrip())
+    if not report.accounted_for(job, look.ledger):
+        told_above = job.error and not as_json
+        raise Failure(
+            "not every row and every migration is accounted for" if told_above or not job.error else job.error
+        )
+
+
+def _stopped_json(stopped: ImportStopped, database: str) -> dict[str, Any]:
+    """How an import stands that goes on later, and why: `stopped`."""
+    if stopped.number is None:
+        return {"state": "unknown", "stopped": str(stopped)}
+    look = importing.look_again(database, stopped.number)  # what worked here has ended since
+    job, rows = look.job, as_it_is(look.ledger, now_s=time.time())
+    state = report.standing(job, rows, works=writer_alive(database))
+    return {**report.as_json(job, rows, state=state), "stopped": str(stopped)}
+
+
+def _print(answer: dict[str, Any]) -> None:
+    click.echo(json.dumps(answer, indent=2, ensure_ascii=False))
 
 
 class _Bars:

@@ -58,6 +58,7 @@ class Work:
     """What the service needs: the database's path, keys to read packets with, the budget, the gate ingest passes.
 
     lock_patience_s: how long a stranger may keep the database locked before a migration gives up with that error.
+    says_ends: whether the log says how imports ended; not where somebody waits for the end and tells it himself.
     """
 
     database: str
@@ -66,6 +67,7 @@ class Work:
     gate: Gate | None = None
     retention_days: int = 0  # as settings.Settings
     lock_patience_s: float = LOCK_PATIENCE_S
+    says_ends: bool = True
     now_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000
 
 
@@ -115,7 +117,8 @@ class Service:
         try:
             self._begin(job)
         except SourceError as exc:
-            log.error("import.refused", file=job.path, error=str(exc))
+            if self._work.says_ends:
+                log.error("import.refused", file=job.path, error=str(exc))
             imports.end(self._db, job.id, "refused", error=str(exc), now=self._work.now_ms())
             return None
         return imports.load(self._db, job.id)
@@ -214,7 +217,8 @@ class Service:
         else:
             why, state = self._given_up(job), "cancelled"
         imports.end(self._db, job.id, state, error=why, now=self._work.now_ms())
-        log.error("import.ended", number=job.id, state=state, error=why)
+        if self._work.says_ends:
+            log.error("import.ended", number=job.id, state=state, error=why)
         return True
 
     def _given_up(self, job: Import) -> str:
