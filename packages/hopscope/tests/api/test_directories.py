@@ -1,8 +1,13 @@
 """A text for strangers names files, not the places where an operator keeps them; nothing else of it changes."""
 
+from collections.abc import Callable
+from typing import Any
+
 import pytest
 
+from hopscope.api import errors
 from hopscope.api.directories import without_directories
+from hopscope.store.errors import StoreUnavailable
 
 
 @pytest.mark.parametrize(
@@ -48,3 +53,9 @@ def test_what_stands_behind_a_path_stays(text: str) -> None:
 def test_a_known_file_is_found_whatever_its_directory_is_called() -> None:
     place = "/srv/Op's. data; (2) : x/a.db"
     assert without_directories(f"{place} is damaged; {place}-wal too", place) == "a.db is damaged; a.db-wal too"
+
+
+def test_an_answer_that_the_database_cannot_be_read_does_not_say_where_it_lies() -> None:
+    unavailable: Callable[..., Any] = errors.unavailable
+    answer = unavailable(None, StoreUnavailable("/srv/mesh/hopscope.db is locked"))
+    assert (answer.status_code, answer.content.error) == (503, "hopscope.db is locked")

@@ -7,6 +7,7 @@ from litestar import MediaType, Request, Response
 from litestar.exceptions import HTTPException, ValidationException
 
 from hopscope import log
+from hopscope.api.directories import without_directories
 from hopscope.store.connection import DatabaseMissing
 from hopscope.store.errors import StoreDamaged, StoreUnavailable
 from hopscope.store.pool import CannotRead
@@ -46,7 +47,7 @@ def refuse(_request: Request[Any, Any, Any], error: HTTPException) -> Response[A
 
 def unavailable(_request: Request[Any, Any, Any], error: CannotRead | StoreUnavailable) -> Response[Any]:
     """503 with the reason: the database is missing, too new, damaged or locked, or the answer took too long."""
-    return answer(str(error), 503, {"Retry-After": RETRY_AFTER_S})
+    return answer(without_directories(str(error)), 503, {"Retry-After": RETRY_AFTER_S})
 
 
 def missing(_request: Request[Any, Any, Any], _error: DatabaseMissing) -> Response[Any]:
